@@ -304,9 +304,7 @@ impl ProviderSettings {
             return false;
         };
         let is_known = |certificate: &String| old.certificates.contains(certificate);
-        new.entity_id == old.entity_id
-            && new.subject_source == old.subject_source
-            && new.certificates.iter().any(is_known)
+        self.subject_issuer() == other.subject_issuer() && new.certificates.iter().any(is_known)
     }
 }
 

@@ -135,6 +135,14 @@ impl KnownProvider {
             _ => false,
         }
     }
+
+    /// Whether this is complete, and the same identity provider by SAML with a certificate that is known.
+    pub fn is_rollover_of(&self, old: &Self) -> bool {
+        match (self.complete(), old.complete()) {
+            (Some(new), Some(old)) => new.is_rollover_of(&old),
+            _ => false,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -235,6 +235,43 @@ pub fn count_dependent(
         .get_result(connection)?)
 }
 
+/// Whether anybody has come by a connection whom those have named who name its people now.
+pub fn any_named(connection: &mut Connection, provider: &SsoConnection) -> Result<bool> {
+    let theirs = identities::table
+        .filter(identities::connection_id.eq(provider.id))
+        .filter(identities::organization_id.eq(provider.organization_id))
+        .filter(is_named_by(provider));
+    Ok(diesel::select(diesel::dsl::exists(theirs)).get_result(connection)?)
+}
+
+/// Has those of a connection whom others have named be named by who names its people now, where nobody is called the same
+/// by them.
+pub fn adopt(
+    connection: &mut Connection,
+    provider: &SsoConnection,
+    others: &[Vec<u8>],
+) -> Result<()> {
+    let Some(issuer) = provider.subject_issuer.as_deref() else {
+        return Ok(());
+    };
+    let known = diesel::alias!(identities as known);
+    for other in others {
+        let same_subject = known
+            .filter(known.field(identities::connection_id).eq(provider.id))
+            .filter(known.field(identities::subject_issuer).eq(issuer))
+            .select(known.field(identities::subject));
+        let theirs = identities::table
+            .filter(identities::connection_id.eq(provider.id))
+            .filter(identities::organization_id.eq(provider.organization_id))
+            .filter(identities::subject_issuer.eq(other))
+            .filter(identities::subject.ne_all(same_subject));
+        diesel::update(theirs)
+            .set(identities::subject_issuer.eq(issuer))
+            .execute(connection)?;
+    }
+    Ok(())
+}
+
 /// How many people have come by a connection, and when somebody did last.
 pub fn uses_of(
     connection: &mut Connection,

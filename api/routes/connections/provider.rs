@@ -75,6 +75,8 @@ pub struct GivenSaml {
     pub signing_certificate: Option<Option<String>>,
     /// The entity id, or that there is to be none any more.
     pub entity_id: Option<Option<String>>,
+    /// Whether it is the provider by which people have come.
+    pub same_provider: Option<bool>,
     pub subject_source: Option<String>,
 }
 
@@ -191,6 +193,7 @@ impl GivenSaml {
                 self.signing_certificate.is_some(),
             ),
             ("/entity_id", self.entity_id.is_some()),
+            ("/same_provider", self.same_provider.is_some()),
             ("/subject_source", self.subject_source.is_some()),
         ];
         refuse_given(form, &fields, "SAML");
@@ -207,6 +210,7 @@ impl GivenSaml {
             let certificate = self.signing_certificate.is_some();
             refuse_alone(form, "/metadata_signing_certificate", certificate);
             refuse_alone(form, "/entity_id", self.entity_id.is_some());
+            refuse_alone(form, "/same_provider", self.same_provider.is_some());
         }
         if let Some(source) = &self.subject_source {
             check_subject(form, source);

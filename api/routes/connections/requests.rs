@@ -132,6 +132,10 @@ pub struct UpdateConnectionRequest {
     #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<String>, max_length = 1000)]
     pub(super) entity_id: Option<Option<String>>,
+    /// Of `saml`, beside metadata that takes the place of a setup link's: whether it is of the identity provider by which
+    /// people came, so that they keep their accounts. It is to be said where people came and this lacks a certificate
+    /// that the link named; otherwise they keep them unless this is `false`.
+    pub(super) same_provider: Option<bool>,
     /// Of `saml`. People whose identities were made by another source are asked to link anew.
     #[schema(max_length = 510)]
     pub(super) subject_source: Option<String>,
@@ -265,6 +269,7 @@ impl UpdateConnectionRequest {
             document: self.metadata.clone(),
             signing_certificate: self.metadata_signing_certificate.clone(),
             entity_id: self.entity_id.clone(),
+            same_provider: self.same_provider,
             subject_source: self.subject_source.clone(),
         }
     }
@@ -370,6 +375,7 @@ impl UpdateConnectionRequest {
         Ok(ConnectionChanges {
             name: self.name.map(|name| name.trim().to_owned()),
             names_issuer,
+            same_provider: self.same_provider,
             provider,
             client_secret,
             arrivals: self.arrivals,

@@ -4,7 +4,9 @@ use super::client_secrets::{KeptSecret, SecretChange, context_of_connection};
 use super::clients::require_app;
 use super::connections::find;
 use super::publication::publish;
-use super::settings::{kept, kept_issuer, kept_issuer_by_link, known_provider};
+use super::settings::{
+    is_metadata_by_link, issuers_within, kept, kept_issuer, kept_issuer_by_link, known_provider,
+};
 use super::{diagnosis, notices, rules};
 use crate::domain::arrival_rules::{ArrivalRule, RulesApply};
 use crate::domain::connections::{Arrivals, ConnectionKind, ConnectionStatus};
@@ -27,6 +29,8 @@ pub struct ConnectionChanges {
     pub provider: KnownProvider,
     /// Whether it is named who names the people: the issuer or its tenant, or metadata.
     pub names_issuer: bool,
+    /// Whether metadata is of the provider by which people have come whom a setup link has named, as an admin says.
+    pub same_provider: Option<bool>,
     pub client_secret: SecretChange,
     pub arrivals: Option<Arrivals>,
     pub session_hours: Option<i64>,
@@ -39,8 +43,9 @@ pub struct ConnectionChanges {
 ///
 /// # Errors
 /// `not_found`; `last_sign_in_method` where that would pause the only one that is active, and single sign-on is
-/// required; `validation_failed` for rules and apps that the organization cannot have, and for an admin's secret that
-/// comes without the issuer it is for where a setup link named that.
+/// required; `validation_failed` for rules and apps that the organization cannot have, for an admin's secret that
+/// comes without the issuer it is for where a setup link named that, and for metadata in place of a link's of which it
+/// is to be said whether it is of the same provider.
 pub fn update(
     tx: &mut UnitOfWork<'_>,
     permit: &Permit<ManageConnections>,
@@ -48,7 +53,7 @@ pub fn update(
 ) -> Result<SsoConnection> {
     tx.transaction(|tx| {
         let known = find(tx, permit, id)?;
-        let mut changed = Changed::of(tx, known.clone(), changes.names_issuer);
+        let mut changed = Changed::of(tx, known.clone(), &changes);
         changed.set_plain_fields(&changes);
         changed.set_rules(tx, permit, changes.rules)?;
         if matches!(changes.client_secret, SecretChange::Replaced(_)) {
@@ -83,22 +88,28 @@ struct Changed {
     by: ChangedBy,
     /// Whether they name who names the people.
     names_issuer: bool,
+    /// Whether they say that it is the provider by which people have come.
+    same_provider: Option<bool>,
+    /// Whether people stay signed in although another names them, who vouches for them.
+    keeps_people: bool,
     fields: Vec<&'static str>,
     has_to_be_tested: bool,
 }
 
 impl Changed {
     /// What nothing has changed of yet but who named the people last.
-    fn of(tx: &UnitOfWork<'_>, known: SsoConnection, names_issuer: bool) -> Self {
+    fn of(tx: &UnitOfWork<'_>, known: SsoConnection, changes: &ConnectionChanges) -> Self {
         let by = ChangedBy::of(tx);
         let mut new = known;
-        if names_issuer {
+        if changes.names_issuer {
             new.issuer_named_by_link = by == ChangedBy::SetupLink;
         }
         Self {
             new,
             by,
-            names_issuer,
+            names_issuer: changes.names_issuer,
+            same_provider: changes.same_provider,
+            keeps_people: false,
             fields: Vec::new(),
             has_to_be_tested: false,
         }
@@ -150,15 +161,13 @@ impl Changed {
     /// What was noted of another provider says nothing of this one.
     fn set_provider(&mut self, tx: &mut UnitOfWork<'_>, provider: KnownProvider) -> Result<()> {
         let old = known_provider(&self.new)?;
-        let is_taken_over = self.is_taken_over(&provider);
-        if provider == old && !is_taken_over {
+        let issuer = self.subject_issuer(&old, &provider);
+        if provider == old && issuer == self.new.subject_issuer {
             return Ok(());
         }
         require_app(tx, self.new.preset, &provider)?;
         let is_same = self.is_same_provider(&old, &provider);
-        if is_taken_over || !is_same {
-            self.new.subject_issuer = self.subject_issuer(tx, &old, &provider)?;
-        }
+        self.set_issuer(tx, (&old, &provider), issuer)?;
         if self.new.status == ConnectionStatus::Active && !is_same {
             require_another_connection(tx, &self.new)?;
             // Whoever sets it up by a link goes on with that; what an admin has paused is the admin's to activate.
@@ -178,47 +187,86 @@ impl Changed {
         Ok(())
     }
 
-    /// Whether an admin names the provider, where whoever has a setup link has named who names its people.
-    fn is_taken_over(&self, provider: &KnownProvider) -> bool {
-        self.names_issuer
-            && self.by == ChangedBy::Admin
-            && self.new.subject_issuer != kept_issuer(provider)
-    }
-
-    /// Whether people are signed in as before. An admin may bring a new certificate beside the old one by hand. Whoever
-    /// has a setup link may not: they would so become the identity provider of a connection that people sign in by, and
-    /// nobody would test it. Nor is an admin's metadata the same as what a link has put in place of other.
+    /// Whether people are signed in as before. An admin may bring a new certificate beside the old one by hand; beside all
+    /// that there are, where a setup link has named these. Whoever has a setup link may not: they would so become the
+    /// identity provider of a connection that people sign in by, and nobody would test it.
     fn is_same_provider(&self, old: &KnownProvider, new: &KnownProvider) -> bool {
-        let is_rollover = match (new.complete(), old.complete()) {
-            (Some(new), Some(old)) => new.is_rollover_of(&old),
-            _ => false,
-        };
-        let is_of_admins =
-            self.by == ChangedBy::Admin && self.new.subject_issuer == kept_issuer(old);
-        new.is_same_provider(old) || (is_rollover && is_of_admins)
+        let issuer = self.subject_issuer(old, new);
+        match (self.by, is_metadata_by_link(&self.new, old)) {
+            (ChangedBy::Admin, false) => new.is_same_provider(old) || new.is_rollover_of(old),
+            (ChangedBy::Admin, true) => self.vouches_for_all(new),
+            (ChangedBy::SetupLink, _) => {
+                new.is_same_provider(old) && issuer == self.new.subject_issuer
+            }
+        }
     }
 
     /// Who names the people of a connection that gets another provider. By SAML, metadata that whoever has a setup link
-    /// puts in place of metadata by which people have come names others, until an admin names the metadata.
-    fn subject_issuer(
-        &self,
-        tx: &mut UnitOfWork<'_>,
-        old: &KnownProvider,
-        new: &KnownProvider,
-    ) -> Result<Option<Vec<u8>>> {
-        let is_own = self.new.subject_issuer == kept_issuer(old);
+    /// names is told by its certificates, until an admin names the metadata.
+    fn subject_issuer(&self, old: &KnownProvider, new: &KnownProvider) -> Option<Vec<u8>> {
+        let was_by_link = is_metadata_by_link(&self.new, old);
         let is_by_link = match (self.names_issuer, self.by) {
             (true, ChangedBy::Admin) => false,
-            (true, ChangedBy::SetupLink) => {
-                !is_own || identities::uses_of(tx.connection, &self.new)?.0 > 0
-            }
+            // What an admin's address has now is the admin's word.
+            (true, ChangedBy::SetupLink) => was_by_link || !new.is_same_provider(old),
             // Another source of the subject, in the metadata that is there.
-            (false, _) => !is_own,
+            (false, _) => was_by_link,
         };
-        Ok(match new.kind() {
+        match new.kind() {
             ConnectionKind::Saml if is_by_link => kept_issuer_by_link(new),
             ConnectionKind::Saml | ConnectionKind::Oidc => kept_issuer(new),
-        })
+        }
+    }
+
+    /// Whether an admin names metadata with all certificates of that which a setup link has named.
+    fn vouches_for_all(&self, new: &KnownProvider) -> bool {
+        let issuer = self.new.subject_issuer.as_ref();
+        self.names_issuer && issuer.is_some_and(|issuer| issuers_within(new).contains(issuer))
+    }
+
+    /// Takes who names the people from now on. An admin who names metadata in place of a setup link's takes over the
+    /// people whom they know.
+    fn set_issuer(
+        &mut self,
+        tx: &mut UnitOfWork<'_>,
+        (old, new): (&KnownProvider, &KnownProvider),
+        issuer: Option<Vec<u8>>,
+    ) -> Result<()> {
+        let is_admins = self.names_issuer && self.by == ChangedBy::Admin;
+        let known = match is_admins && is_metadata_by_link(&self.new, old) {
+            true => self.people_of_link(tx, (old, new))?,
+            false => Vec::new(),
+        };
+        let before = self.new.subject_issuer.as_ref();
+        self.keeps_people = before.is_some_and(|issuer| known.contains(issuer));
+        self.new.subject_issuer = issuer;
+        identities::adopt(tx.connection, &self.new, &known)
+    }
+
+    /// Whose people an admin knows who names metadata in place of a setup link's: those whom nobody could name but by
+    /// certificates that the admin names too, and the other ones if the admin says so.
+    ///
+    /// # Errors
+    /// `validation_failed` where it is to be said.
+    fn people_of_link(
+        &self,
+        tx: &mut UnitOfWork<'_>,
+        (old, new): (&KnownProvider, &KnownProvider),
+    ) -> Result<Vec<Vec<u8>>> {
+        let is_vouched = self.vouches_for_all(new);
+        // Of another entity id, or by another source of the subject, nobody is called as before.
+        let is_alike = kept_issuer(old) == kept_issuer(new);
+        let is_said = match self.same_provider {
+            Some(false) => return Ok(Vec::new()),
+            Some(true) => is_alike,
+            None => false,
+        };
+        if is_alike && !is_vouched && !is_said && identities::any_named(tx.connection, &self.new)? {
+            return Err(same_provider_missing());
+        }
+        let last = self.new.subject_issuer.clone();
+        let last = last.filter(|_| is_vouched || is_said);
+        Ok(last.into_iter().chain(issuers_within(new)).collect())
     }
 
     fn set_secret(&mut self, tx: &UnitOfWork<'_>, change: SecretChange) -> Result<()> {
@@ -245,6 +293,14 @@ impl Changed {
     }
 }
 
+/// The refusal of metadata of which nobody can tell whose people those are who came by a setup link's.
+pub fn same_provider_missing() -> Error {
+    let detail = "Whoever has a setup link has named the metadata by which people came, and this has not all of its \
+                  certificates. Send `same_provider` beside it: with `true` they keep their accounts, where it is the same \
+                  identity provider and nobody else's certificate was among those; with `false` they are strangers.";
+    Error::invalid("/same_provider", "missing", detail.to_owned())
+}
+
 /// Keeps and tells what has changed of a connection.
 fn keep(tx: &mut UnitOfWork<'_>, known: &SsoConnection, changed: Changed) -> Result<SsoConnection> {
     let Changed {
@@ -261,7 +317,7 @@ fn keep(tx: &mut UnitOfWork<'_>, known: &SsoConnection, changed: Changed) -> Res
     if !fields.is_empty() {
         publish(tx, &new, ConnectionEvent::Changed { fields })?;
     }
-    if new.subject_issuer != known.subject_issuer {
+    if new.subject_issuer != known.subject_issuer && !changed.keeps_people {
         session_proofs::revoke_all(tx.connection, &new)?;
     }
     if new.status != known.status {

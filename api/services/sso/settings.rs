@@ -12,6 +12,9 @@ use crate::services::unit_of_work::UnitOfWork;
 use crate::store::sql_types::JsonColumn;
 use crate::store::sso_connections::{self, SsoConnection};
 
+/// Of how many certificates each combination is looked at: metadata seldom has more than two.
+const MAX_COMBINED: usize = 6;
+
 /// What is known of the provider of a connection.
 ///
 /// # Errors
@@ -94,17 +97,53 @@ pub(super) fn kept_issuer(known: &KnownProvider) -> Option<Vec<u8>> {
     Some(sha256(issuer.as_bytes()).to_vec())
 }
 
-/// The same of metadata that whoever has a setup link put in place of other metadata. An entity id is what a document
-/// says, so that another one of the same id may be anybody's: whose it is, its certificates tell.
+/// The same of metadata that whoever has a setup link has named. An entity id is what a document says, so that another
+/// one of the same id may be anybody's: whose it is, its certificates tell.
 pub(super) fn kept_issuer_by_link(known: &KnownProvider) -> Option<Vec<u8>> {
     let provider = known.complete()?;
-    let mut certificates = match &provider {
-        ProviderSettings::Saml(settings) => settings.certificates.clone(),
+    Some(issuer_with(&provider, &certificates_of(&provider)))
+}
+
+/// Whoever, named by a link, signs by nothing but certificates of this metadata: who vouches for these vouches for them.
+pub(super) fn issuers_within(known: &KnownProvider) -> Vec<Vec<u8>> {
+    let Some(provider) = known.complete() else {
+        return Vec::new();
+    };
+    let all = certificates_of(&provider);
+    if all.len() > MAX_COMBINED {
+        return vec![issuer_with(&provider, &all)];
+    }
+    let some_of = |chosen: u32| {
+        let is_chosen = |(place, _): &(usize, &&str)| chosen & (1 << place) != 0;
+        let some = all.iter().enumerate().filter(is_chosen);
+        some.map(|(_, one)| *one).collect::<Vec<_>>()
+    };
+    let combinations = (1..1 << all.len()).map(some_of);
+    combinations
+        .map(|some| issuer_with(&provider, &some))
+        .collect()
+}
+
+/// Whether whoever has a setup link named the metadata of a connection last, and no admin since.
+pub(super) fn is_metadata_by_link(connection: &SsoConnection, known: &KnownProvider) -> bool {
+    connection.subject_issuer != kept_issuer(known)
+}
+
+fn certificates_of(provider: &ProviderSettings) -> Vec<&str> {
+    let mut certificates: Vec<_> = match provider {
+        ProviderSettings::Saml(settings) => {
+            settings.certificates.iter().map(String::as_str).collect()
+        }
         ProviderSettings::Oidc(_) => Vec::new(),
     };
     certificates.sort_unstable();
+    certificates.dedup();
+    certificates
+}
+
+fn issuer_with(provider: &ProviderSettings, certificates: &[&str]) -> Vec<u8> {
     let (issuer, certificates) = (provider.subject_issuer(), certificates.join(" "));
-    Some(sha256(format!("{issuer}\0{certificates}").as_bytes()).to_vec())
+    sha256(format!("{issuer}\0{certificates}").as_bytes()).to_vec()
 }
 
 /// What is known, as it is kept.

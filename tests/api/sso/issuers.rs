@@ -141,17 +141,6 @@ both_databases!(a_link_that_sets_back_the_subject_knows_its_people, |app| {
     }
 });
 
-/// Metadata with a second certificate beside the one that signs.
-fn with_a_second_certificate() -> String {
-    let (first, second) = (metadata(), metadata_with("p256", ""));
-    let key = |document: &str| {
-        let begin = document.find("<md:KeyDescriptor").unwrap();
-        let end = document.find("</md:KeyDescriptor>").unwrap() + "</md:KeyDescriptor>".len();
-        document[begin..end].to_owned()
-    };
-    first.replace(&key(&first), &(key(&first) + &key(&second)))
-}
-
 both_databases!(
     a_certificate_beside_the_old_one_is_the_same_provider,
     |app| {
@@ -167,7 +156,7 @@ both_databases!(
             .put(&school.path("/sign-in-policy"), policy)
             .await;
         required.expect_status(200);
-        let both = json!({ "metadata": with_a_second_certificate() });
+        let both = json!({ "metadata": with_a_second_certificate("idp", "p256") });
         let changed = school.admin.patch(&path, both.clone()).await;
         let changed = changed.expect_status(200);
         assert_eq!(changed["status"], "active");
@@ -214,7 +203,7 @@ both_databases!(
         let link = school.admin.post(&school.path("/setup-links"), link).await;
         let it = by_setup_link(app, &text(&link.expect_status(201)["url"]));
         // The same entity id, which anybody can write.
-        let theirs = json!({ "metadata": with_a_second_certificate() });
+        let theirs = json!({ "metadata": with_a_second_certificate("idp", "p256") });
         it.patch("/v1/setup", theirs).await.expect_status(200);
         let (ada, now) = (assertion_of("_a55e", "it@example.org"), app.now());
         test_saml(&school, &connection, |asked| asked.answer(&ada, now)).await;
@@ -222,7 +211,7 @@ both_databases!(
         assert_eq!(come("mallory@example.org").await, "account_created");
         assert_eq!(come("mallory@example.org").await, "signed_in");
         assert_eq!(come("ada@example.org").await, "link_required");
-        let ours = json!({ "metadata": metadata() });
+        let ours = json!({ "metadata": metadata(), "same_provider": false });
         let ours = school.admin.patch(&path, ours).await.expect_status(200);
         assert_eq!(ours["status"], "paused");
         test_saml(&school, &connection, |asked| asked.answer(&ada, now)).await;
@@ -244,7 +233,7 @@ both_databases!(an_admin_takes_the_metadata_of_a_link_over, |app| {
     let link = json!({ "connection_id": connection["id"] });
     let link = school.admin.post(&school.path("/setup-links"), link).await;
     let it = by_setup_link(app, &text(&link.expect_status(201)["url"]));
-    let metadata = with_a_second_certificate();
+    let metadata = with_a_second_certificate("idp", "p256");
     let theirs = json!({ "metadata": metadata });
     it.patch("/v1/setup", theirs.clone())
         .await

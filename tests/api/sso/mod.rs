@@ -35,6 +35,7 @@ mod invitation_mails;
 mod issuers;
 mod kinds;
 mod linking;
+mod metadata_of_links;
 mod misconfigured;
 mod passwords_of_others;
 mod people;

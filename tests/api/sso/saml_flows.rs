@@ -28,6 +28,17 @@ pub fn metadata() -> String {
     metadata_with("idp", "")
 }
 
+/// Metadata with the certificate of the second name beside that of the first.
+pub fn with_a_second_certificate(first: &str, second: &str) -> String {
+    let (first, second) = (metadata_with(first, ""), metadata_with(second, ""));
+    let key = |document: &str| {
+        let begin = document.find("<md:KeyDescriptor").unwrap();
+        let end = document.find("</md:KeyDescriptor>").unwrap() + "</md:KeyDescriptor>".len();
+        document[begin..end].to_owned()
+    };
+    first.replace(&key(&first), &(key(&first) + &key(&second)))
+}
+
 pub async fn saml_draft(school: &Organization<'_>) -> Value {
     let new = json!({ "name": "University", "kind": "saml", "metadata": metadata() });
     let created = school.admin.post(&school.path("/connections"), new).await;
