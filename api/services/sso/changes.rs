@@ -162,12 +162,15 @@ impl Changed {
     fn set_provider(&mut self, tx: &mut UnitOfWork<'_>, provider: KnownProvider) -> Result<()> {
         let old = known_provider(&self.new)?;
         let issuer = self.subject_issuer(&old, &provider);
-        if provider == old && issuer == self.new.subject_issuer {
+        let is_named = self.names_issuer && issuer != self.new.subject_issuer;
+        if provider == old && !is_named {
             return Ok(());
         }
         require_app(tx, self.new.preset, &provider)?;
         let is_same = self.is_same_provider(&old, &provider);
-        self.set_issuer(tx, (&old, &provider), issuer)?;
+        if is_named || !is_same {
+            self.set_issuer(tx, (&old, &provider), issuer)?;
+        }
         if self.new.status == ConnectionStatus::Active && !is_same {
             require_another_connection(tx, &self.new)?;
             // Whoever sets it up by a link goes on with that; what an admin has paused is the admin's to activate.

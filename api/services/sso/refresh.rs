@@ -6,7 +6,9 @@ use uuid::Uuid;
 use super::entry::lock_organization;
 use super::metadata::NewMetadata;
 use super::publication::publish;
-use super::settings::{kept, known_provider, require_complete};
+use super::settings::{
+    is_metadata_by_link, kept, kept_issuer_by_link, known_provider, require_complete,
+};
 use super::{connections, daily_check, notices, warnings};
 use crate::domain::connections::{ConnectionKind, SamlSettings};
 use crate::domain::events::ConnectionEvent;
@@ -117,13 +119,15 @@ pub fn finish(
         if !asks_the_same(&connection, asked)? {
             return Ok(connection);
         }
-        match read {
-            Ok(read) => {
+        let taken = match read {
+            Ok(Refreshed::Metadata(read)) => take_metadata(tx, &mut connection, *read)?,
+            Ok(Refreshed::Keys) => Ok(()),
+            Err(problem) => Err(problem),
+        };
+        match taken {
+            Ok(()) => {
                 connection.metadata_missing_since = None;
                 connection.metadata_problem = None;
-                if let Refreshed::Metadata(read) = read {
-                    take_metadata(tx, &mut connection, *read)?;
-                }
             }
             Err(problem) => {
                 let since = connection.metadata_missing_since.unwrap_or(tx.now());
@@ -149,24 +153,40 @@ fn asks_the_same(now: &SsoConnection, then: &SsoConnection) -> Result<bool> {
     })
 }
 
-/// Takes metadata that was read anew; what was chosen of it stays.
+/// What an admin has to do about metadata of which nobody but whoever had a setup link has named the address.
+const OF_A_LINK: &str = "What is there now names other certificates, or another page to sign in, than before, and the address is \
+                         the word of whoever has a setup link. Where it is right, have an admin send `metadata_url` again by \
+                         a change of the connection; from then on it is taken by itself.";
+
+/// Takes metadata that was read anew, and what was chosen of it stays; or says why not. An address that a setup link has
+/// named is anybody's who had the link: by it alone nobody else signs people in.
 fn take_metadata(
     tx: &mut UnitOfWork<'_>,
     connection: &mut SsoConnection,
     read: SamlSettings,
-) -> Result<()> {
+) -> Result<std::result::Result<(), String>> {
     let Some(old) = address_of(connection)? else {
-        return Ok(());
+        return Ok(Ok(()));
     };
     let new = SamlSettings {
         metadata: old.metadata.clone(),
         subject_source: old.subject_source.clone(),
         ..read
     };
-    if new != old {
-        connection.settings = kept(&KnownProvider::Saml(Some(new)))?;
-        let fields = vec!["metadata"];
-        publish(tx, connection, ConnectionEvent::Changed { fields })?;
+    if new == old {
+        return Ok(Ok(()));
     }
-    Ok(())
+    let is_same_page = new.sign_in_location == old.sign_in_location;
+    let (known, new) = (
+        KnownProvider::Saml(Some(old)),
+        KnownProvider::Saml(Some(new)),
+    );
+    let is_same = is_same_page && kept_issuer_by_link(&new) == connection.subject_issuer;
+    if is_metadata_by_link(connection, &known) && !is_same {
+        return Ok(Err(OF_A_LINK.to_owned()));
+    }
+    connection.settings = kept(&new)?;
+    let fields = vec!["metadata"];
+    publish(tx, connection, ConnectionEvent::Changed { fields })?;
+    Ok(Ok(()))
 }

@@ -2,7 +2,7 @@
 
 use super::saml_flows::*;
 use super::*;
-use crate::saml::provider::{Algorithms, RSA_SHA256, assertion_of, response, sign_by};
+use crate::saml::provider::{Algorithms, RSA_SHA256, assertion_of, certificate, response, sign_by};
 
 /// An assertion about somebody of this name with this address, which this key has signed.
 fn signed(asked: &Asked, (key, name, mail): (&'static str, &str, &str), app: &App) -> Form {
@@ -208,4 +208,62 @@ both_databases!(an_admin_says_that_it_is_the_same_provider, |app| {
     // It is not for a link to say.
     let refused = it.patch("/v1/setup", said).await;
     refused.expect_problem(400, "malformed_request");
+});
+
+/// Whether a connection has this certificate of the identity provider alone.
+fn has_only(connection: &Value, name: &str) -> bool {
+    let certificates = connection["identity_provider"]["certificates"].as_array();
+    let prints: Vec<_> = certificates.unwrap().iter().collect();
+    prints.len() == 1 && prints[0]["fingerprint"] == certificate(name).fingerprint()
+}
+
+both_databases!(an_address_of_a_link_brings_no_other_signer, |app| {
+    let mut school = app.school().await;
+    let (connection, it) = given_away(app, &school).await;
+    let path = path_of(&school, &connection);
+    let provider = IdentityProvider::start();
+    let publish = |document: &str| provider.answer_instead("/metadata", 200, document);
+    let theirs = json!({ "metadata_url": format!("{}/metadata", provider.issuer()) });
+    let ada = ("idp", "ada", "ada@x.org");
+    publish(&metadata());
+    it.patch("/v1/setup", theirs.clone())
+        .await
+        .expect_status(200);
+    activated(&school, &connection, "idp").await;
+    assert_eq!(outcome_of(app, &connection, ada).await, "account_created");
+    let both = with_a_second_certificate("idp", "other");
+    let moved = metadata().replace(SSO, "https://elsewhere.example/sso");
+    let refresh = format!("{path}/refresh");
+    for document in [&metadata_with("other", ""), &both, &moved] {
+        publish(document);
+        let read = school.admin.post(&refresh, Value::Null).await;
+        let read = read.expect_status(200);
+        assert!(has_only(&read, "idp"), "{read:#}");
+        assert_eq!(read["status"], "active");
+        assert_eq!(read["warnings"][0]["code"], "metadata_unreachable");
+        let detail = text(&read["warnings"][0]["detail"]);
+        assert!(detail.contains("send `metadata_url` again"), "{detail}");
+    }
+    app.advance(Duration::from_secs(24 * 60 * 60 + 60));
+    app.drain().await;
+    school.admin = app.sign_in(&school.admin.email, PASSWORD).await;
+    let read = school.admin.get(&path).await.expect_status(200);
+    assert!(has_only(&read, "idp"), "{read:#}");
+    // By the link it is another issuer, and nobody is signed in by it untested.
+    publish(&both);
+    let changed = it.patch("/v1/setup", theirs.clone()).await;
+    assert_eq!(changed.expect_status(200)["status"], "draft");
+    activated(&school, &connection, "idp").await;
+    assert_eq!(outcome_of(app, &connection, ada).await, "link_required");
+    // An admin who sends the address takes what is there, and what comes later.
+    let taken = school.admin.patch(&path, theirs).await.expect_status(200);
+    assert_eq!(taken["status"], "active");
+    assert_eq!(outcome_of(app, &connection, ada).await, "signed_in");
+    publish(&metadata_with("other", ""));
+    let read = school.admin.post(&refresh, Value::Null).await;
+    let read = read.expect_status(200);
+    assert!(has_only(&read, "other"), "{read:#}");
+    assert_eq!(read["warnings"], json!([]));
+    let ada = ("other", "ada", "ada@x.org");
+    assert_eq!(outcome_of(app, &connection, ada).await, "signed_in");
 });
