@@ -10,7 +10,6 @@ use super::{Connection, Page};
 use crate::domain::connections::ConnectionStatus;
 use crate::domain::email_domain::EmailDomain;
 use crate::domain::ids::{AccountId, ConnectionId, IdentityId, OrganizationId};
-use crate::domain::search_key::escape_like;
 use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
 use crate::store::accounts::Account;
@@ -25,7 +24,11 @@ pub struct Identity {
     pub account_id: AccountId,
     /// That of the connection when it was made: as long as another one names its people, the identity opens nothing.
     pub subject_issuer: Vec<u8>,
+    /// The same, as an admin would have named it.
+    pub named_issuer: Vec<u8>,
     pub subject: String,
+    /// The domain of Google Workspace (`hd`) by which they came last.
+    pub workspace: Option<String>,
     pub last_used_at: Timestamp,
     pub created_at: Timestamp,
 }
@@ -66,18 +69,20 @@ pub(super) fn is_named_by<'a>(provider: &'a SsoConnection) -> _ {
     identities::subject_issuer.nullable().eq(issuer)
 }
 
-/// Notes a use; `false` where the identity is gone.
+/// Notes a use, and by which domain of Google Workspace it was; `false` where the identity is gone.
 pub fn touch(
     connection: &mut Connection,
-    organization: OrganizationId,
-    id: IdentityId,
-    now: Timestamp,
+    known: &Identity,
+    (now, workspace): (Timestamp, Option<String>),
 ) -> Result<bool> {
     let used = identities::table
-        .find(id)
-        .filter(identities::organization_id.eq(organization));
+        .find(known.id)
+        .filter(identities::organization_id.eq(known.organization_id));
     let noted = diesel::update(used)
-        .set(identities::last_used_at.eq(now))
+        .set((
+            identities::last_used_at.eq(now),
+            identities::workspace.eq(workspace),
+        ))
         .execute(connection)?;
     Ok(noted == 1)
 }
@@ -203,7 +208,8 @@ pub fn delete_elsewhere(
 }
 
 /// How many accounts that an organization manages have no password, and no identity at another connection that signs
-/// people in: they could not sign in without this one. Of those with an address in a domain only, where one is given.
+/// people in: they could not sign in without this one. Of those only who came by a domain of Google Workspace, where one is
+/// given, or by one that is not known.
 pub fn count_dependent(
     connection: &mut Connection,
     organization: OrganizationId,
@@ -219,20 +225,19 @@ pub fn count_dependent(
         .inner_join(connections::table.on(is_of_active))
         .filter(others.field(identities::account_id).eq(accounts::id))
         .filter(others.field(identities::connection_id).ne(provider));
-    let pattern = match domain {
-        Some(domain) => format!("%@{}", escape_like(domain.as_str())),
-        None => "%".to_owned(),
-    };
-    Ok(identities::table
+    let mut theirs = identities::table
         .inner_join(accounts::table)
         .filter(identities::organization_id.eq(organization))
         .filter(identities::connection_id.eq(provider))
         .filter(accounts::managed_by_organization_id.eq(organization))
         .filter(accounts::password_hash.is_null())
-        .filter(accounts::email.like(pattern).escape('\\'))
         .filter(diesel::dsl::not(diesel::dsl::exists(another_way)))
-        .count()
-        .get_result(connection)?)
+        .into_boxed();
+    if let Some(domain) = domain {
+        let by_it = identities::workspace.eq(domain.as_str());
+        theirs = theirs.filter(by_it.or(identities::workspace.is_null()));
+    }
+    Ok(theirs.count().get_result(connection)?)
 }
 
 /// Whether anybody has come by a connection whom those have named who name its people now.

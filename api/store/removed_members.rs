@@ -14,7 +14,6 @@ use super::schema::{
     removed_subjects,
 };
 use super::sql_expression::Among;
-use super::sso_connections::SsoConnection;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::{AccountId, GroupId, OrganizationId};
 use crate::domain::organization::MembershipStatus;
@@ -57,14 +56,14 @@ fn insert_subjects(
     let theirs: Vec<(Vec<u8>, String)> = identities::table
         .filter(identities::organization_id.eq(organization))
         .filter(identities::account_id.eq(account))
-        .select((identities::subject_issuer, identities::subject))
+        .select((identities::named_issuer, identities::subject))
         .load(connection)?;
     let rows: Vec<_> = theirs
         .into_iter()
         .map(|(issuer, subject)| {
             (
                 removed_subjects::organization_id.eq(organization),
-                removed_subjects::subject_issuer.eq(issuer),
+                removed_subjects::named_issuer.eq(issuer),
                 removed_subjects::subject.eq(subject),
                 removed_subjects::removed_at.eq(at),
             )
@@ -77,35 +76,31 @@ fn insert_subjects(
     Ok(())
 }
 
-/// Whether somebody was removed from the organization whom the identity provider of a connection calls so, whether or not
-/// they have an account.
+/// Whether somebody was removed from the organization whom this issuer calls so, whether or not they have an account.
 pub fn is_subject(
     connection: &mut Connection,
-    provider: &SsoConnection,
-    subject: &str,
+    organization: OrganizationId,
+    named: (&[u8], &str),
 ) -> Result<bool> {
-    let theirs = called(provider, subject);
+    let theirs = called(organization, named);
     Ok(diesel::select(exists(theirs)).get_result(connection)?)
 }
 
-/// Deletes the note that somebody was removed whom the identity provider of a connection calls so: they are welcome again.
+/// Deletes the note that somebody was removed whom this issuer calls so: they are welcome again.
 pub fn delete_subject(
     connection: &mut Connection,
-    provider: &SsoConnection,
-    subject: &str,
+    organization: OrganizationId,
+    named: (&[u8], &str),
 ) -> Result<()> {
-    diesel::delete(called(provider, subject)).execute(connection)?;
+    diesel::delete(called(organization, named)).execute(connection)?;
     Ok(())
 }
 
-#[auto_type]
-fn called<'a>(provider: &'a SsoConnection, subject: &'a str) -> _ {
-    let organization: OrganizationId = provider.organization_id;
-    let issuer: Option<&'a [u8]> = provider.subject_issuer.as_deref();
-    removed_subjects::table
-        .filter(removed_subjects::organization_id.eq(organization))
-        .filter(removed_subjects::subject_issuer.nullable().eq(issuer))
-        .filter(removed_subjects::subject.eq(subject))
+fn called<'a>(
+    organization: OrganizationId,
+    (issuer, subject): (&'a [u8], &'a str),
+) -> diesel::dsl::Find<removed_subjects::table, (OrganizationId, &'a [u8], &'a str)> {
+    removed_subjects::table.find((organization, issuer, subject))
 }
 
 fn addresses(connection: &mut Connection, ids: &[AccountId]) -> Result<Vec<EmailAddress>> {
@@ -215,7 +210,7 @@ pub fn delete(
             "identities.account_id",
             accounts,
         ))
-        .select((identities::subject_issuer, identities::subject));
+        .select((identities::named_issuer, identities::subject));
     let subjects: Vec<(Vec<u8>, String)> = of_accounts.load(connection)?;
     for (issuer, subject) in subjects {
         let noted = removed_subjects::table.find((organization, issuer, subject));

@@ -334,9 +334,9 @@ table! {
     use diesel::sql_types::*;
     use crate::store::sql_types::*;
 
-    removed_subjects (organization_id, subject_issuer, subject) {
+    removed_subjects (organization_id, named_issuer, subject) {
         organization_id -> Id,
-        subject_issuer -> Binary,
+        named_issuer -> Binary,
         subject -> Text,
         removed_at -> UtcTimestamp,
     }
@@ -571,7 +571,9 @@ table! {
         connection_id -> Id,
         account_id -> Id,
         subject_issuer -> Binary,
+        named_issuer -> Binary,
         subject -> Text,
+        workspace -> Nullable<Text>,
         last_used_at -> UtcTimestamp,
         created_at -> UtcTimestamp,
     }

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::arrival::{Arrival, FlowPayload};
+use crate::domain::connections::Preset;
 use crate::domain::diagnosis::{Step, StepName, Steps};
 use crate::domain::email_address::{EmailAddress, EmailAddressError};
 use crate::domain::email_domain::EmailDomain;
@@ -70,6 +71,16 @@ impl<'a> Arriving<'a> {
         let mut claims = self.arrival.claims.clone();
         person::leave_address(&mut claims, address.filter(|_| self.is_proven || is_own));
         claims
+    }
+
+    /// The domain of Google Workspace by which they come.
+    pub fn workspace(&self) -> Option<String> {
+        if self.connection.preset != Preset::Google {
+            return None;
+        }
+        let named = self.arrival.claims.get("hd")?.as_str()?;
+        let domain = EmailDomain::parse(named);
+        Some(domain.map_or_else(|_| named.to_owned(), |domain| domain.to_string()))
     }
 
     /// What is said of something that is done, or in a test would be.

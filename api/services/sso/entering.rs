@@ -2,6 +2,7 @@
 
 use super::arriving::Arriving;
 use super::carried_codes::{CarriedCode, carried_code, redeem, redeem_as_member, waits};
+use super::settings::issuer_of;
 use super::{carried_invitations, entry_refusals as refusals, rules};
 use crate::domain::connections::{Arrivals, SignInOutcome};
 use crate::domain::diagnosis::{Step, StepName, Steps};
@@ -17,8 +18,9 @@ use crate::store::{memberships, removed_members};
 
 /// Whether what the identity provider calls somebody is that of a person whom an admin removed.
 pub(super) fn is_removed_subject(tx: &mut UnitOfWork<'_>, arriving: &Arriving<'_>) -> Result<bool> {
-    let subject = &arriving.arrival.subject;
-    removed_members::is_subject(tx.connection, arriving.connection, subject)
+    let issuer = issuer_of(arriving.connection)?;
+    let named = (issuer.as_slice(), arriving.arrival.subject.as_str());
+    removed_members::is_subject(tx.connection, arriving.organization.id, named)
 }
 
 /// What came of entering.
@@ -114,8 +116,9 @@ pub(super) fn enter(
         return join(tx, arriving, (code, account), steps);
     }
     let code = redeem_as_member(tx, arriving, account, steps)?;
-    let subject = &arriving.arrival.subject;
-    removed_members::delete_subject(tx.connection, arriving.connection, subject)?;
+    let issuer = issuer_of(arriving.connection)?;
+    let named = (issuer.as_slice(), arriving.arrival.subject.as_str());
+    removed_members::delete_subject(tx.connection, arriving.organization.id, named)?;
     let outcome = if has_joined {
         let seat = "A new member, with the seat of an invitation.";
         steps.add(Step::ok(StepName::Seat, seat));

@@ -1,7 +1,5 @@
 //! Which account somebody opens who came by an identity provider (`docs/sso.md#who-it-is`).
 
-use serde_json::Value;
-
 use super::arriving::{Arriving, asserted_address, is_domain_proven, name_of};
 use super::carried_codes::lock_account;
 use super::carried_invitations::{invited_account, made_unopened, require_none};
@@ -9,6 +7,7 @@ use super::entering::{Entered, enter, is_removed_subject, join, require_expected
 use super::entry_refusals::{lapsed, removed};
 use super::first_proof::{prove_mailbox, takes_its_owner};
 use super::following::follow;
+use super::settings::issuer_of;
 use super::{claims, rules};
 use crate::clock::new_id;
 use crate::domain::connections::{Preset, SignInOutcome};
@@ -80,9 +79,9 @@ fn by_identity(
     steps: &mut Steps,
 ) -> Result<Resolution> {
     steps.add(Step::ok(StepName::Identity, "This person has come before."));
-    let organization = identity.organization_id;
     let mut account = locked(tx, arriving, account.id)?;
-    if !identities::touch(tx.connection, organization, identity.id, tx.now())? {
+    let use_of_it = (tx.now(), arriving.workspace());
+    if !identities::touch(tx.connection, &identity, use_of_it)? {
         return Err(Error::conflict("the identity was unlinked meanwhile"));
     }
     // Before entering, where it may be the first proof of the mailbox: a code may have waited for that.
@@ -279,7 +278,9 @@ pub(super) fn link(
         connection_id: arriving.connection.id,
         account_id: account.id,
         subject_issuer: named_by(arriving)?,
+        named_issuer: issuer_of(arriving.connection)?,
         subject: arriving.arrival.subject.clone(),
+        workspace: arriving.workspace(),
         last_used_at: now,
         created_at: now,
     };
@@ -316,12 +317,11 @@ fn require_proven_tenant(
     if arriving.connection.preset != Preset::Google {
         return Ok(());
     }
-    let named = arriving.arrival.claims.get("hd").and_then(Value::as_str);
-    let named = named.unwrap_or_default();
-    if is_domain_proven(tx, arriving.organization, named)? {
+    let named = arriving.workspace().unwrap_or_default();
+    if is_domain_proven(tx, arriving.organization, &named)? {
         return Ok(());
     }
-    Err(lapsed(named, steps))
+    Err(lapsed(&named, steps))
 }
 
 fn named_by(arriving: &Arriving<'_>) -> Result<Vec<u8>> {

@@ -97,6 +97,15 @@ pub(super) fn kept_issuer(known: &KnownProvider) -> Option<Vec<u8>> {
     Some(sha256(issuer.as_bytes()).to_vec())
 }
 
+/// Who names the people of a connection that signs people in, as an admin would have named it: whoever did, this stays.
+///
+/// # Errors
+/// `internal` where that is not known.
+pub(super) fn issuer_of(connection: &SsoConnection) -> Result<Vec<u8>> {
+    let issuer = kept_issuer(&known_provider(connection)?);
+    issuer.ok_or_else(|| Error::internal("a connection that signs people in names no issuer"))
+}
+
 /// The same of metadata that whoever has a setup link has named. An entity id is what a document says, so that another
 /// one of the same id may be anybody's: whose it is, its certificates tell.
 pub(super) fn kept_issuer_by_link(known: &KnownProvider) -> Option<Vec<u8>> {
@@ -126,7 +135,7 @@ pub(super) fn issuers_within(known: &KnownProvider) -> Vec<Vec<u8>> {
 
 /// Whether whoever has a setup link named the metadata of a connection last, and no admin since.
 pub(super) fn is_metadata_by_link(connection: &SsoConnection, known: &KnownProvider) -> bool {
-    connection.subject_issuer != kept_issuer(known)
+    known.kind() == ConnectionKind::Saml && connection.subject_issuer != kept_issuer(known)
 }
 
 fn certificates_of(provider: &ProviderSettings) -> Vec<&str> {

@@ -79,10 +79,14 @@ CREATE TABLE identities (
     organization_id uuid NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
     connection_id uuid NOT NULL REFERENCES connections (id) ON DELETE CASCADE,
     account_id uuid NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
-    -- As the identity provider writes it: compared as it is.
     -- Of its connection when it was made.
     subject_issuer bytea NOT NULL,
+    -- The same as an admin would have named it: who is removed is remembered by it.
+    named_issuer bytea NOT NULL,
+    -- As the identity provider writes it: compared as it is.
     subject text NOT NULL,
+    -- The Google Workspace domain (`hd`) by which they came last.
+    workspace text,
     last_used_at timestamptz NOT NULL,
     created_at timestamptz NOT NULL
 );
@@ -106,10 +110,11 @@ CREATE INDEX identity_claims_seen ON identity_claims (seen_at);
 -- Subjects of people whom an admin removed: their accounts may be gone.
 CREATE TABLE removed_subjects (
     organization_id uuid NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
-    subject_issuer bytea NOT NULL,
+    -- Whoever has named the issuer, an admin or a setup link.
+    named_issuer bytea NOT NULL,
     subject text NOT NULL,
     removed_at timestamptz NOT NULL,
-    PRIMARY KEY (organization_id, subject_issuer, subject)
+    PRIMARY KEY (organization_id, named_issuer, subject)
 );
 
 -- That the owner of a session has signed in by a connection.

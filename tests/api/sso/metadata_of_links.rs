@@ -267,3 +267,34 @@ both_databases!(an_address_of_a_link_brings_no_other_signer, |app| {
     let ada = ("other", "ada", "ada@x.org");
     assert_eq!(outcome_of(app, &connection, ada).await, "signed_in");
 });
+
+both_databases!(who_was_removed_is_known_by_whatever_metadata, |app| {
+    let school = app.school().await;
+    let connection = saml_active(&school).await;
+    let path = path_of(&school, &connection);
+    let it = linked(app, &school, &connection).await;
+    let remove = async |name: &str| {
+        let came = comes(app, &connection, ("idp", name, "nobody")).await;
+        assert_eq!(came["outcome"], "account_created");
+        let id = text(&account_of(app, &came).await);
+        let member = school.path(&format!("/members/{id}"));
+        school.admin.delete(&member).await.expect_status(204);
+    };
+    let is_kept_out = async |name: &str| {
+        let asked = ask(&app.anonymous(), &connection, json!({})).await;
+        let end = signed(&asked, ("idp", name, "nobody"), app).post(app).await;
+        let refused = exchange(app, &ticket_of(&end)).await;
+        refused.expect_problem(403, "removed_by_admin");
+    };
+    remove("rex").await;
+    send(&it, &with_a_second_certificate("idp", "other")).await;
+    activated(&school, &connection, "idp").await;
+    is_kept_out("rex").await;
+    remove("sam").await;
+    let ours = json!({ "metadata": metadata(), "same_provider": false });
+    school.admin.patch(&path, ours).await.expect_status(200);
+    activated(&school, &connection, "idp").await;
+    for name in ["rex", "sam"] {
+        is_kept_out(name).await;
+    }
+});

@@ -9,6 +9,7 @@ use crate::support::app::block_on;
 use crate::support::dns;
 
 mod operators;
+mod workspaces;
 
 const TENANT: &str = "72f988bf-86f1-41af-91ab-2d7cd011db47";
 const OTHER_TENANT: &str = "0f6f2a8d-4c11-4d3a-9b52-01990f3b6c1e";
