@@ -18,7 +18,7 @@ use super::refusals::{
 };
 use crate::domain::domains::{DomainStatus, Joining, record_name, record_value};
 use crate::domain::email_domain::EmailDomain;
-use crate::domain::ids::{DomainId, OrganizationId};
+use crate::domain::ids::{ConnectionId, DomainId, OrganizationId};
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
 use crate::services::authorization::{ManageDomains, Permission as _, Permit};
@@ -72,6 +72,7 @@ pub struct DomainRecord {
     "checked_at": null,
     "missing_since": null,
     "proven_at": null,
+    "counts_only_at": null,
     "created_at": "2026-09-01T07:30:00Z"
 })))]
 pub struct DomainBody {
@@ -89,6 +90,9 @@ pub struct DomainBody {
     missing_since: Option<Timestamp>,
     /// When it was last proven; `null` where it never was.
     proven_at: Option<Timestamp>,
+    /// The connection whose setup link added it: there alone people come in by it, until an admin changes or checks it.
+    /// `null` where it counts everywhere.
+    counts_only_at: Option<ConnectionId>,
     created_at: Timestamp,
 }
 
@@ -108,6 +112,7 @@ impl From<Domain> for DomainBody {
             checked_at: domain.checked_at,
             missing_since: domain.missing_since,
             proven_at: domain.proven_at,
+            counts_only_at: domain.counts_only_at,
             created_at: domain.created_at,
         }
     }

@@ -329,7 +329,8 @@ async fn list_setup_domains(
 
 /// Add an email domain by a link
 ///
-/// Publish its `record`, then ask for a check. Nobody joins by it (`closed`) unless an admin says otherwise.
+/// Publish its `record`, then ask for a check. Nobody joins by it (`closed`) unless an admin says otherwise, and people
+/// come in by it at the connection of the link only (`counts_only_at`), until an admin changes or checks it.
 #[utoipa::path(
     tag = "Setting up by a link",
     security(("setup_link" = [])),

@@ -227,7 +227,7 @@ pub fn require_without_domain(tx: &mut UnitOfWork<'_>, domain: &Domain) -> Resul
     let organization = domain.organization_id;
     let active = sso_connections::active_of(tx.connection, organization)?;
     let by_google = active.iter().filter(|one| one.preset == Preset::Google);
-    let by_google: Vec<_> = by_google.map(|one| one.id).collect();
+    let by_google: Vec<_> = by_google.filter(|one| domain.counts_at(one.id)).collect();
     if by_google.is_empty() {
         return Ok(());
     }
@@ -236,11 +236,11 @@ pub fn require_without_domain(tx: &mut UnitOfWork<'_>, domain: &Domain) -> Resul
         return Err(last_domain());
     }
     // Without any domain, Google lets in nobody, whatever their address.
-    let proven = domains::ever_proven_of(tx.connection, organization)?;
-    let of_domain = Some(&domain.domain).filter(|_| proven.len() > 1);
     for connection in by_google {
-        let members =
-            identities::count_dependent(tx.connection, organization, connection, of_domain)?;
+        let proven = domains::ever_proven_at(tx.connection, connection)?;
+        let of_domain = Some(&domain.domain).filter(|_| proven.len() > 1);
+        let id = connection.id;
+        let members = identities::count_dependent(tx.connection, organization, id, of_domain)?;
         if members > 0 {
             return Err(members_by_domain(members));
         }

@@ -5,10 +5,11 @@ use diesel::prelude::*;
 use super::backend::each_backend;
 use super::organizations::Organization;
 use super::schema::{domains, organizations};
+use super::sso_connections::SsoConnection;
 use super::{Connection, Page};
 use crate::domain::domains::{DomainStatus, Joining};
 use crate::domain::email_domain::EmailDomain;
-use crate::domain::ids::{DomainId, OrganizationId};
+use crate::domain::ids::{ConnectionId, DomainId, OrganizationId};
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
 
@@ -27,7 +28,16 @@ pub struct Domain {
     /// Since when its record is gone, where it is proven.
     pub missing_since: Option<Timestamp>,
     pub proven_at: Option<Timestamp>,
+    /// Of which connection whoever has a setup link added it: there alone it counts, until an admin changes or checks it.
+    pub counts_only_at: Option<ConnectionId>,
     pub created_at: Timestamp,
+}
+
+impl Domain {
+    /// Whether people come in by it at a connection of its organization, where it is proven.
+    pub fn counts_at(&self, connection: ConnectionId) -> bool {
+        self.counts_only_at.is_none_or(|only| only == connection)
+    }
 }
 
 /// Adds a domain; `false`, and nothing changed, where the organization has it.
@@ -84,17 +94,18 @@ pub fn find_proven(
         .optional()?)
 }
 
-/// The domains that an organization has proven, with those that have lapsed since.
-pub fn ever_proven_of(
+/// The domains that an organization has proven and that count at a connection, with those that have lapsed since.
+pub fn ever_proven_at(
     connection: &mut Connection,
-    organization: OrganizationId,
+    provider: &SsoConnection,
 ) -> Result<Vec<String>> {
-    let proven: Vec<EmailDomain> = domains::table
-        .filter(domains::organization_id.eq(organization))
+    let proven: Vec<Domain> = domains::table
+        .filter(domains::organization_id.eq(provider.organization_id))
         .filter(domains::status.eq_any([DomainStatus::Proven, DomainStatus::Lapsed]))
-        .select(domains::domain)
+        .select(Domain::as_select())
         .load(connection)?;
-    Ok(proven.iter().map(ToString::to_string).collect())
+    let counting = proven.iter().filter(|one| one.counts_at(provider.id));
+    Ok(counting.map(|one| one.domain.to_string()).collect())
 }
 
 /// The domain of an organization that lapsed first, where one has.
@@ -147,6 +158,7 @@ pub fn replace(connection: &mut Connection, known: &Domain, new: &Domain) -> Res
             domains::checked_at.eq(new.checked_at),
             domains::missing_since.eq(new.missing_since),
             domains::proven_at.eq(new.proven_at),
+            domains::counts_only_at.eq(new.counts_only_at),
         ))
         .execute(connection);
     match replaced {

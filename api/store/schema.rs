@@ -735,6 +735,7 @@ table! {
         checked_at -> Nullable<UtcTimestamp>,
         missing_since -> Nullable<UtcTimestamp>,
         proven_at -> Nullable<UtcTimestamp>,
+        counts_only_at -> Nullable<Id>,
         created_at -> UtcTimestamp,
     }
 }

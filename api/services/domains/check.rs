@@ -39,7 +39,10 @@ pub fn finish_check(
     (id, answer): (DomainId, &RecordAnswer),
 ) -> Result<Checked> {
     tx.transaction(|tx| {
-        let known = find(tx, permit, id)?;
+        let mut known = find(tx, permit, id)?;
+        if tx.context.principal.setup_link().is_err() {
+            known.counts_only_at = None;
+        }
         proof::note(tx, &known, answer)
     })
 }

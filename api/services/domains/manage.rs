@@ -35,7 +35,7 @@ pub struct DomainChanges {
 }
 
 /// Adds a domain, which has to be proven. That somebody else has proven it is told only then: whoever can prove
-/// it may know.
+/// it may know. One that a setup link adds counts at its connection only, until an admin changes or checks it.
 ///
 /// # Errors
 /// `domain_not_provable`; `domain_taken` where the organization has it already; `validation_failed` where it has as
@@ -46,6 +46,8 @@ pub fn add(
     new: NewDomain,
 ) -> Result<Domain> {
     require_provable(tx, &new.domain)?;
+    let link = tx.context.principal.setup_link().ok();
+    let counts_only_at = link.map(|link| link.connection_id);
     let domain = Domain {
         id: new_id::<DomainId>(),
         organization_id: permit.organization.id,
@@ -57,6 +59,7 @@ pub fn add(
         checked_at: None,
         missing_since: None,
         proven_at: None,
+        counts_only_at,
         created_at: tx.now(),
     };
     tx.transaction(|tx| {
@@ -165,6 +168,7 @@ pub fn update(
             None => known.clone(),
         };
         new.joining = joining.unwrap_or(known.joining);
+        new.counts_only_at = None;
         if !domains::replace(tx.connection, &known, &new)? {
             return Err(proof::taken());
         }

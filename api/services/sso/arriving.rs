@@ -47,7 +47,7 @@ impl<'a> Arriving<'a> {
         let text = arrival.email.as_deref();
         let address = text.and_then(|text| login_domain.parse_outside(text).ok());
         let is_proven = match address.as_ref().filter(|_| !arrival.guest) {
-            Some(address) => is_domain_proven(tx, organization, address.domain())?,
+            Some(address) => is_domain_proven(tx, connection, address.domain())?,
             None => false,
         };
         Ok(Self {
@@ -159,15 +159,17 @@ fn no_address() -> Step {
     )
 }
 
-/// Whether the organization has proven a domain, and it has not lapsed.
+/// Whether the organization of a connection has proven a domain that counts there, and it has not lapsed.
 pub(super) fn is_domain_proven(
     tx: &mut UnitOfWork<'_>,
-    organization: &Organization,
+    connection: &SsoConnection,
     name: &str,
 ) -> Result<bool> {
     let Ok(domain) = EmailDomain::parse(name) else {
         return Ok(false);
     };
     let proven = domains::find_proven(tx.connection, &domain)?;
-    Ok(proven.is_some_and(|(_, owner)| owner.id == organization.id))
+    Ok(proven.is_some_and(|(domain, owner)| {
+        owner.id == connection.organization_id && domain.counts_at(connection.id)
+    }))
 }

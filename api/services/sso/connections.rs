@@ -97,7 +97,7 @@ pub fn create(
 }
 
 /// Whose people may sign in: the tenant of Entra or ClassLink, the district of Clever; for Google the domains that are
-/// proven, and those that were and have lapsed, by which nobody new comes in.
+/// proven and count there, and those that were and have lapsed, by which nobody new comes in.
 pub fn tenants_of(
     tx: &mut UnitOfWork<'_>,
     connection: &SsoConnection,
@@ -107,7 +107,7 @@ pub fn tenants_of(
         Preset::Entra | Preset::Clever | Preset::ClassLink => {
             Ok(settings.tenant.clone().into_iter().collect())
         }
-        Preset::Google => domains::ever_proven_of(tx.connection, connection.organization_id),
+        Preset::Google => domains::ever_proven_at(tx.connection, connection),
         Preset::Okta | Preset::Generic => Ok(Vec::new()),
     }
 }

@@ -123,7 +123,7 @@ fn was_theirs(tx: &mut UnitOfWork<'_>, arriving: &Arriving<'_>, account: &Accoun
     }
     let is_chosen = account.password_hash.is_some() && account.password_origin.is_owner();
     let is_proven_here = !arriving.arrival.guest
-        && is_domain_proven(tx, arriving.organization, account.email.domain())?;
+        && is_domain_proven(tx, arriving.connection, account.email.domain())?;
     Ok(is_chosen || is_proven_here)
 }
 

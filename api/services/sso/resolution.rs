@@ -318,7 +318,7 @@ fn require_proven_tenant(
         return Ok(());
     }
     let named = arriving.workspace().unwrap_or_default();
-    if is_domain_proven(tx, arriving.organization, &named)? {
+    if is_domain_proven(tx, arriving.connection, &named)? {
         return Ok(());
     }
     Err(lapsed(&named, steps))

@@ -19,6 +19,9 @@ CREATE TABLE domains (
     missing_since timestamptz,
     -- When it was last proven; NULL: never.
     proven_at timestamptz,
+    -- Of which connection whoever has a setup link added it: there alone it counts, until an admin changes or checks it.
+    -- It stays when that is deleted, so that it counts nowhere else then.
+    counts_only_at uuid,
     created_at timestamptz NOT NULL
 );
 CREATE UNIQUE INDEX domains_of_organization ON domains (organization_id, domain);

@@ -18,6 +18,61 @@ async fn by_google(
     (connection, provider)
 }
 
+both_databases!(a_domain_of_a_link_counts_at_its_connection_only, |app| {
+    let school = app.school().await;
+    vouched(app, &school, "hill.example").await;
+    let (connection, provider) = by_google(app, &school, "hill.example").await;
+    let draft = json!({ "name": "Contractors", "kind": "saml" });
+    let draft = school.admin.post(&school.path("/connections"), draft).await;
+    let draft = draft.expect_status(201);
+    let link = json!({ "connection_id": draft["id"] });
+    let link = school.admin.post(&school.path("/setup-links"), link).await;
+    let it = by_setup_link(app, &text(&link.expect_status(201)["url"]));
+    let prove = async |name: &str| {
+        let name = format!("{name}-{}.example", app.address.port());
+        let added = it
+            .post("/v1/setup/domains", json!({ "domain": name }))
+            .await;
+        let domain = added.expect_status(201);
+        let record = &domain["record"];
+        dns::zone().add_text(&text(&record["name"]), &text(&record["value"]));
+        let check = format!("/v1/setup/domains/{}/check", text(&domain["id"]));
+        let proven = it.post(&check, json!({})).await.expect_status(200);
+        assert_eq!(proven["status"], "proven");
+        assert_eq!(proven["counts_only_at"], draft["id"]);
+        (
+            name,
+            school.path(&format!("/domains/{}", text(&domain["id"]))),
+        )
+    };
+    let claims = |sub: &str, domain: &str| json!({ "sub": sub, "hd": domain });
+    let (first, second) = (prove("link-one").await, prove("link-two").await);
+    for (name, _) in [&first, &second] {
+        let as_whom = (&provider, claims("mallory", name));
+        let end = go_round(&app.anonymous(), &connection, as_whom, json!({})).await;
+        let query = end.query().unwrap_or_default();
+        assert!(query.contains("problem=tenant_wrong"), "{end}");
+    }
+    // The daily check is nobody's word.
+    app.advance(Duration::from_secs(24 * 60 * 60 + 60));
+    app.drain().await;
+    let admin = app.sign_in(&school.admin.email, PASSWORD).await;
+    let listed = admin.get(&first.1).await.expect_status(200);
+    assert_eq!(listed["status"], "proven");
+    assert_eq!(listed["counts_only_at"], draft["id"]);
+    // A change or a check by an admin is.
+    let closed = json!({ "joining": "closed" });
+    let taken = admin.patch(&first.1, closed).await.expect_status(200);
+    assert_eq!(taken["counts_only_at"], Value::Null);
+    let check = format!("{}/check", second.1);
+    let taken = admin.post(&check, json!({})).await.expect_status(200);
+    assert_eq!(taken["counts_only_at"], Value::Null);
+    for (name, _) in [&first, &second] {
+        let came = come(&school, &connection, &provider, claims(name, name)).await;
+        assert_eq!(came.expect_status(200)["outcome"], "account_created");
+    }
+});
+
 both_databases!(a_workspace_by_which_people_come_is_not_removed, |app| {
     let school = app.school().await;
     for domain in ["one.example", "two.example"] {
