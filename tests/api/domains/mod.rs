@@ -94,6 +94,7 @@ both_databases!(a_domain_is_proven_by_its_record, |app| {
             "checked_at": null,
             "missing_since": null,
             "proven_at": null,
+            "counts_only_at": null,
             "created_at": "2026-09-01T07:30:00Z",
         }),
     );
