@@ -65,6 +65,8 @@ struct School<'a> {
     size: usize,
     positions: Vec<(MemberOrder, MemberPosition)>,
     groups: [GroupId; 3],
+    /// Who manages each of the groups.
+    manager: AccountId,
 }
 
 fn main() {
@@ -171,6 +173,7 @@ impl<'a> School<'a> {
             size,
             positions,
             groups,
+            manager: people[0].id,
         }
     }
 
@@ -200,6 +203,7 @@ impl<'a> School<'a> {
         let is_managed = "COALESCE(a.managed_by_organization_id = m.organization_id, false)";
         let late = Some(moment(self.size - self.size / 1000, self.bench));
         let half_time = Some(moment(self.size / 2, self.bench));
+        let intake = Some(moment(self.size - self.size * 3 / 10, self.bench));
         let case = |name, filter, plain: &str| Case {
             name,
             filter,
@@ -390,6 +394,90 @@ impl<'a> School<'a> {
                 &format!(
                     "{} AND {}",
                     in_group(self.groups[2], self.bench),
+                    like("ke")
+                ),
+            ),
+            case(
+                "group of half, search=ke in (nobody, two of two letters)",
+                MemberFilter {
+                    search: SearchWords::parse("ke in"),
+                    ..half.clone()
+                },
+                &format!(
+                    "{} AND {} AND {}",
+                    in_group(self.groups[2], self.bench),
+                    like("ke"),
+                    like("in")
+                ),
+            ),
+            case(
+                "group of half, teacher, search=ke (nobody)",
+                MemberFilter {
+                    search: SearchWords::parse("ke"),
+                    group: half.group,
+                    ..staff.clone()
+                },
+                &format!(
+                    "{} AND m.account_type = 'teacher' AND {}",
+                    in_group(self.groups[2], self.bench),
+                    like("ke")
+                ),
+            ),
+            case(
+                "group of half, student, active, search=ke (nobody)",
+                MemberFilter {
+                    search: SearchWords::parse("ke"),
+                    account_type: Some(AccountType::Student),
+                    status: Some(MembershipStatus::Active),
+                    ..half.clone()
+                },
+                &format!(
+                    "{} AND m.account_type = 'student' AND m.status = 'active' AND {}",
+                    in_group(self.groups[2], self.bench),
+                    like("ke")
+                ),
+            ),
+            case(
+                "groups of a manager, half of all, search=ke (nobody)",
+                MemberFilter {
+                    managed_by: Some(self.manager),
+                    ..search("ke")
+                },
+                &format!(
+                    "{} AND {}",
+                    in_group(self.groups[2], self.bench),
+                    like("ke")
+                ),
+            ),
+            case(
+                "group of half, search=p12345@ (one)",
+                MemberFilter {
+                    search: SearchWords::parse("p12345@"),
+                    ..half.clone()
+                },
+                &format!(
+                    "{} AND {}",
+                    in_group(self.groups[2], self.bench),
+                    like("p12345@")
+                ),
+            ),
+            case(
+                "teacher, search=ke (1.5 %)",
+                MemberFilter {
+                    search: SearchWords::parse("ke"),
+                    ..staff.clone()
+                },
+                &format!("m.account_type = 'teacher' AND {}", like("ke")),
+            ),
+            case(
+                "registered before the intake, search=ke (nobody)",
+                MemberFilter {
+                    registered_to: intake,
+                    ..search("ke")
+                },
+                &format!(
+                    "m.registered_at < {} AND {}",
+                    literal_time(intake, self.bench),
                     like("ke")
                 ),
             ),

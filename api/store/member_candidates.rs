@@ -11,7 +11,7 @@ use diesel::sql_types::{BigInt, Text};
 
 use super::Connection;
 use super::connection::MultiBackend;
-use super::member_conditions::word_marks;
+use super::member_conditions::{has_escapes, patterns};
 use super::member_filter::MemberFilter;
 use super::member_grams;
 use super::sql_expression::Among;
@@ -29,7 +29,7 @@ const MAX_CANDIDATES: usize = 6_000;
 const ONE_MORE_THAN_FEW: i64 = 6_001;
 
 /// So few candidates that looking at each is faster than reading who fulfils another condition.
-const VERY_FEW: usize = 500;
+const VERY_FEW: usize = 2_000;
 
 /// A condition that an index finds the members of.
 struct Search<'a> {
@@ -43,10 +43,10 @@ enum Source {
     Grams(String),
     /// Stands in a partial index with this condition.
     Few(&'static str),
-    /// In a group, and has these marks of words.
-    Group(GroupId, Option<GroupRole>, i64),
-    /// In a group that this account manages, and has these marks of words.
-    ManagedBy(AccountId, i64),
+    /// In a group, with a search key like these patterns.
+    Group(GroupId, Option<GroupRole>, Vec<String>),
+    /// In a group that this account manages, with a search key like these patterns.
+    ManagedBy(AccountId, Vec<String>),
     /// From the first moment until before the second, by this column.
     Time(&'static str, Option<Timestamp>, Option<Timestamp>),
 }
@@ -59,24 +59,27 @@ pub struct Candidates {
     pub filter: MemberFilter,
 }
 
-/// Who fulfils those conditions of the filter that leave few, each by its index; `None` where each leaves many. An
-/// index finds whom the words leave only where they leave few.
+/// Whether an index shall find whom the words leave: where they leave many, it would only read a long list.
+#[derive(Clone, Copy)]
+pub struct WordsLeaveFew {
+    pub of_all: bool,
+    /// Of the groups that are asked for.
+    pub of_groups: bool,
+}
+
+/// Who fulfils those conditions of the filter that leave few, each by its index; `None` where each leaves many.
 pub fn candidates(
     connection: &mut Connection,
     organization: OrganizationId,
     filter: &MemberFilter,
-    have_few_the_words: bool,
+    few: WordsLeaveFew,
 ) -> Result<Option<Candidates>> {
     let is_postgres = matches!(connection, Connection::Postgres(_));
     let mut left = Left {
         numbers: None,
         filter: filter.clone(),
-        have_marks: false,
     };
-    for source in sources(connection, organization, filter, have_few_the_words) {
-        if left.have_nearly_all(&source) {
-            continue;
-        }
+    for source in sources(connection, organization, filter, few) {
         let search = Search {
             organization,
             source: &source,
@@ -98,16 +101,9 @@ struct Left {
     /// `None` where each has left many.
     numbers: Option<HashSet<i64>>,
     filter: MemberFilter,
-    /// Whether they have the marks of the words.
-    have_marks: bool,
 }
 
 impl Left {
-    /// Whether nearly all of them fulfil this too: whoever has the marks of a word mostly has its grams.
-    const fn have_nearly_all(&self, source: &Source) -> bool {
-        self.have_marks && matches!(source, Source::Grams(_))
-    }
-
     fn narrow(&mut self, source: &Source, numbers: Vec<i64>) {
         let mut numbers: HashSet<i64> = numbers.into_iter().collect();
         if let Some(known) = &self.numbers {
@@ -115,15 +111,11 @@ impl Left {
         }
         self.numbers = Some(numbers);
         match source {
-            Source::Group(_, _, marks) => {
+            Source::Group(..) => {
                 self.filter.group = None;
                 self.filter.group_role = None;
-                self.have_marks |= *marks != 0;
             }
-            Source::ManagedBy(_, marks) => {
-                self.filter.managed_by = None;
-                self.have_marks |= *marks != 0;
-            }
+            Source::ManagedBy(..) => self.filter.managed_by = None,
             Source::Grams(_) | Source::Few(_) | Source::Time(..) => {}
         }
     }
@@ -149,7 +141,7 @@ fn sources(
     connection: &Connection,
     organization: OrganizationId,
     filter: &MemberFilter,
-    have_few_the_words: bool,
+    words_leave_few: WordsLeaveFew,
 ) -> Vec<Source> {
     let few = [
         (filter.role == Some(Role::Admin), "role = 'admin'"),
@@ -167,12 +159,12 @@ fn sources(
     let few = few.iter().filter(|(is_asked, _)| *is_asked);
     let words = filter.words();
     let grams = Grams::of_words(organization, words.iter().flat_map(SearchWords::iter));
-    let grams = (have_few_the_words && !grams.is_empty())
+    let grams = (words_leave_few.of_all && !grams.is_empty())
         .then(|| member_grams::pattern(connection, &grams));
-    let marks = if have_few_the_words {
-        word_marks(filter)
+    let patterns = if words_leave_few.of_groups {
+        patterns(filter)
     } else {
-        0
+        Vec::new()
     };
     let times = [
         (
@@ -185,18 +177,14 @@ fn sources(
     let times = times
         .into_iter()
         .filter(|(_, from, to)| from.is_some() || to.is_some());
+    let group = filter.group;
+    let group = group.map(|group| Source::Group(group, filter.group_role, patterns.clone()));
+    let managed = filter.managed_by;
+    let managed = managed.map(|manager| Source::ManagedBy(manager, patterns));
     few.map(|(_, condition)| Source::Few(condition))
-        .chain(
-            filter
-                .group
-                .map(|group| Source::Group(group, filter.group_role, marks)),
-        )
-        .chain(
-            filter
-                .managed_by
-                .map(|manager| Source::ManagedBy(manager, marks)),
-        )
         .chain(grams.map(Source::Grams))
+        .chain(group)
+        .chain(managed)
         .chain(times.map(|(column, from, to)| Source::Time(column, from, to)))
         .collect()
 }
@@ -220,16 +208,16 @@ impl QueryFragment<MultiBackend> for Search<'_> {
                 out.push_sql(" AND ");
                 out.push_sql(condition);
             }
-            Source::Group(group, role, marks) => {
+            Source::Group(group, role, patterns) => {
                 out.push_sql("SELECT g.number FROM group_memberships g WHERE g.group_id = ");
                 out.push_bind_param::<Id, _>(group)?;
                 if let Some(role) = role {
                     out.push_sql(" AND g.role = ");
                     out.push_bind_param::<Text, _>(role)?;
                 }
-                push_marks(marks, &mut out)?;
+                push_patterns(patterns, &mut out)?;
             }
-            Source::ManagedBy(manager, marks) => {
+            Source::ManagedBy(manager, patterns) => {
                 out.push_sql(
                     "SELECT g.number FROM group_memberships mine \
                      JOIN group_memberships g ON g.group_id = mine.group_id \
@@ -239,7 +227,7 @@ impl QueryFragment<MultiBackend> for Search<'_> {
                 out.push_sql(" AND mine.account_id = ");
                 out.push_bind_param::<Id, _>(manager)?;
                 out.push_sql(" AND mine.role = 'manager'");
-                push_marks(marks, &mut out)?;
+                push_patterns(patterns, &mut out)?;
             }
             Source::Time(column, from, to) => {
                 out.push_sql("SELECT number FROM memberships WHERE organization_id = ");
@@ -259,14 +247,18 @@ impl QueryFragment<MultiBackend> for Search<'_> {
     }
 }
 
-fn push_marks<'b>(marks: &'b i64, out: &mut AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
-    if *marks == 0 {
-        return Ok(());
+fn push_patterns<'b>(
+    patterns: &'b [String],
+    out: &mut AstPass<'_, 'b, MultiBackend>,
+) -> QueryResult<()> {
+    for pattern in patterns {
+        out.push_sql(" AND g.search_key LIKE ");
+        out.push_bind_param::<Text, _>(pattern)?;
+        if has_escapes(pattern) {
+            out.push_sql(" ESCAPE '\\'");
+        }
     }
-    out.push_sql(" AND g.word_marks & ");
-    out.push_bind_param::<BigInt, _>(marks)?;
-    out.push_sql(" = ");
-    out.push_bind_param::<BigInt, _>(marks)
+    Ok(())
 }
 
 impl QueryId for Search<'_> {

@@ -32,7 +32,7 @@ pub fn of_bits(filter: &MemberFilter) -> Vec<Condition> {
 }
 
 /// The marks that whoever has the words has.
-pub fn word_marks(filter: &MemberFilter) -> i64 {
+fn word_marks(filter: &MemberFilter) -> i64 {
     let words = filter.words();
     let marks = words.iter().map(marks_of_words);
     marks.fold(0, |all, of_one| all | of_one)
@@ -64,16 +64,30 @@ fn traits(filter: &MemberFilter) -> Traits {
 /// What is asked of a membership's search key.
 pub fn of_key(filter: &MemberFilter) -> Vec<Condition> {
     let mut conditions: Vec<Condition> = Vec::new();
-    if let Some(domain) = &filter.email_domain {
-        // A key ends with the canonical address, and a domain has no wildcard.
-        conditions.push(Box::new(
-            memberships::search_key.like(format!("%@{domain}")),
-        ));
-    }
-    for pattern in filter.search.iter().flat_map(SearchWords::patterns) {
-        conditions.push(Box::new(memberships::search_key.like(pattern).escape('\\')));
+    for pattern in patterns(filter) {
+        let has_escapes = has_escapes(&pattern);
+        let is_like = memberships::search_key.like(pattern);
+        conditions.push(if has_escapes {
+            Box::new(is_like.escape('\\'))
+        } else {
+            Box::new(is_like)
+        });
     }
     conditions
+}
+
+/// Whether a pattern needs `ESCAPE '\'`: with it, PostgreSQL makes the pattern anew for each key.
+pub fn has_escapes(pattern: &str) -> bool {
+    pattern.contains('\\')
+}
+
+/// What a search key has to be like, for SQL's `LIKE` (see [`has_escapes`]).
+pub fn patterns(filter: &MemberFilter) -> Vec<String> {
+    // A key ends with the canonical address, and a domain has no wildcard.
+    let domain = filter.email_domain.as_ref();
+    let domain = domain.map(|domain| format!("%@{domain}"));
+    let words = filter.search.iter().flat_map(SearchWords::patterns);
+    domain.into_iter().chain(words).collect()
 }
 
 /// What is asked of a member's groups, of one member after the other: a group may have everybody.

@@ -9,7 +9,7 @@ use diesel::sql_types::BigInt;
 
 use super::Connection;
 use super::connection::MultiBackend;
-use super::member_candidates::candidates;
+use super::member_candidates::{WordsLeaveFew, candidates};
 use super::member_conditions::{managed_groups, of_bits, of_groups, of_key};
 pub use super::member_filter::MemberFilter;
 use super::member_order::{self as order, Condition, MemberQuery};
@@ -76,7 +76,7 @@ pub struct MemberPage {
 /// How many members of an order are looked at before candidates are asked for: some hundred microseconds.
 const FIRST_MEMBERS: i64 = 2_000;
 
-/// How many members of another order tell whether many have a word, and how many of these have it then.
+/// How many members of each order tell whether many have a word, and how many of these have it then.
 const SAMPLE: i64 = 1_000;
 const MANY_OF_SAMPLE: i64 = 15;
 
@@ -195,13 +195,8 @@ impl PageRequest<'_> {
 
     /// The page, chosen among the candidates of a condition that leaves few.
     fn among_few(self, connection: &mut Connection) -> Result<Option<Vec<AccountId>>> {
-        let have_few_the_words = !self.have_many_the_words(connection)?;
-        let few = candidates(
-            connection,
-            self.organization,
-            self.filter,
-            have_few_the_words,
-        )?;
+        let words_leave_few = self.words_leave_few(connection)?;
+        let few = candidates(connection, self.organization, self.filter, words_leave_few)?;
         let Some(few) = few else {
             return Ok(None);
         };
@@ -224,40 +219,51 @@ impl PageRequest<'_> {
         Ok(Some(query.load(connection)?))
     }
 
-    /// Whether so many have the words, of the groups that are asked for, that an index would only tell that they are
-    /// many, after reading long lists: of a few members of another order, more have them than of whom few do.
-    fn have_many_the_words(self, connection: &mut Connection) -> Result<bool> {
-        if self.filter.words().is_empty() {
-            return Ok(false);
-        }
-        let filter = MemberFilter {
+    /// Of whom the words leave few.
+    fn words_leave_few(self, connection: &mut Connection) -> Result<WordsLeaveFew> {
+        let words = MemberFilter {
             search: self.filter.search.clone(),
             email_domain: self.filter.email_domain.clone(),
+            ..MemberFilter::default()
+        };
+        let in_groups = MemberFilter {
             group: self.filter.group,
             group_role: self.filter.group_role,
             managed_by: self.filter.managed_by,
-            ..MemberFilter::default()
+            ..words.clone()
         };
-        // Names stand together in one order, those who came together in another.
-        let orders = MemberOrder::ALL.iter().copied();
-        for by in orders.filter(|by| *by != self.page.order.by) {
+        let has_groups = in_groups.group.is_some() || in_groups.managed_by.is_some();
+        let of_all = self.are_few(connection, &words)?;
+        Ok(WordsLeaveFew {
+            of_all,
+            of_groups: of_all || has_groups && self.are_few(connection, &in_groups)?,
+        })
+    }
+
+    /// Whether a filter leaves few of the first members of each order: names stand together in one, those who came
+    /// together in another.
+    fn are_few(self, connection: &mut Connection, filter: &MemberFilter) -> Result<bool> {
+        if filter.words().is_empty() {
+            return Ok(true);
+        }
+        for by in MemberOrder::ALL.iter().copied() {
             let direction = Direction::Ascending;
             let page = MemberPage {
                 order: MemberSort { by, direction },
                 after: None,
                 limit: MANY_OF_SAMPLE,
             };
-            let others = PageRequest {
-                filter: &filter,
+            let sample = PageRequest {
+                filter,
                 page: &page,
                 ..self
             };
-            let found = others.among_first(connection, SAMPLE)?;
+            let found = sample.among_first(connection, SAMPLE)?;
             if i64::try_from(found.len()) == Ok(MANY_OF_SAMPLE) {
-                return Ok(true);
+                return Ok(false);
             }
         }
-        Ok(false)
+        Ok(true)
     }
 
     /// What a member has to be, except for the bounds of the order: first what is told at once.

@@ -134,7 +134,7 @@ table! {
         role -> Text,
         source -> Nullable<Id>,
         number -> BigInt,
-        word_marks -> BigInt,
+        search_key -> Text,
     }
 }
 

@@ -386,7 +386,7 @@ pub fn check_members(pool: &Pool) {
     check_traits(&mut connection);
     let misplaced = "SELECT count(*) AS count FROM group_memberships g JOIN memberships m \
         ON m.organization_id = g.organization_id AND m.account_id = g.account_id \
-        WHERE g.number <> m.number OR g.word_marks <> m.word_marks";
+        WHERE g.number <> m.number OR g.search_key <> m.search_key";
     assert_eq!(count(&mut connection, misplaced), 0, "places differ");
     check_group_marks(&mut connection);
 }

@@ -113,17 +113,18 @@ CREATE INDEX memberships_by_name ON memberships (
     organization_id, search_key, account_id, traits, word_marks, registered_at, last_active_at
 );
 CREATE INDEX memberships_by_registration ON memberships (
-    organization_id, registered_at, account_id, traits, word_marks, last_active_at, search_key
+    organization_id, registered_at, account_id, traits, word_marks, last_active_at, number, search_key
 );
 CREATE INDEX memberships_by_activity ON memberships (
-    organization_id, last_active_at, account_id, traits, word_marks, registered_at, search_key
+    organization_id, last_active_at, account_id, traits, word_marks, registered_at, number, search_key
 );
--- Those who are few in most organizations.
-CREATE INDEX memberships_staff ON memberships (organization_id) WHERE account_type IN ('teacher', 'creator');
-CREATE INDEX memberships_admins ON memberships (organization_id) WHERE role = 'admin';
-CREATE INDEX memberships_deactivated ON memberships (organization_id) WHERE status = 'deactivated';
-CREATE INDEX memberships_unmanaged ON memberships (organization_id) WHERE NOT managed;
-CREATE INDEX memberships_verified ON memberships (organization_id) WHERE email_verified;
+-- Those who are few in most organizations. The number stands in these too: that they are many where they are is
+-- told without the table.
+CREATE INDEX memberships_staff ON memberships (organization_id, number) WHERE account_type IN ('teacher', 'creator');
+CREATE INDEX memberships_admins ON memberships (organization_id, number) WHERE role = 'admin';
+CREATE INDEX memberships_deactivated ON memberships (organization_id, number) WHERE status = 'deactivated';
+CREATE INDEX memberships_unmanaged ON memberships (organization_id, number) WHERE NOT managed;
+CREATE INDEX memberships_verified ON memberships (organization_id, number) WHERE email_verified;
 
 -- The ledger: one row for the total and one for each account type (`docs/organizations.md#seats`).
 CREATE TABLE seats (
@@ -158,17 +159,17 @@ CREATE TABLE group_memberships (
     role text NOT NULL,
     -- What gave it, and may take it back: the connection whose rules did. NULL: people.
     source uuid,
-    -- The membership's number and marks, which triggers repeat here.
+    -- The membership's number and search key, which triggers repeat here.
     number bigint NOT NULL DEFAULT 0,
-    word_marks bigint NOT NULL DEFAULT 0,
+    search_key text NOT NULL DEFAULT '',
     PRIMARY KEY (group_id, account_id),
     FOREIGN KEY (organization_id, account_id)
         REFERENCES memberships (organization_id, account_id) ON DELETE CASCADE
 );
 CREATE INDEX group_memberships_member ON group_memberships (organization_id, account_id);
 CREATE INDEX group_memberships_account ON group_memberships (account_id);
--- The index alone tells which members a group has, and which of them lack a word.
-CREATE INDEX group_memberships_listed ON group_memberships (group_id, role, number, word_marks);
+-- The index alone tells which members a group has, and which of them have a word.
+CREATE INDEX group_memberships_listed ON group_memberships (group_id, role, number, search_key);
 
 CREATE TABLE audit_events (
     id uuid PRIMARY KEY NOT NULL,

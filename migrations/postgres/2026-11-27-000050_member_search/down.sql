@@ -1,5 +1,5 @@
 DROP FUNCTION group_members_marked CASCADE;
-DROP FUNCTION memberships_word_marks CASCADE;
+DROP FUNCTION memberships_renamed CASCADE;
 DROP FUNCTION group_members_listed CASCADE;
 DROP FUNCTION memberships_traits CASCADE;
 DROP FUNCTION accounts_repeated CASCADE;

@@ -53,17 +53,17 @@ FOR EACH ROW WHEN (OLD.account_type <> NEW.account_type OR OLD.role <> NEW.role 
     OR OLD.managed <> NEW.managed OR OLD.email_verified <> NEW.email_verified)
 EXECUTE FUNCTION memberships_traits();
 
--- Whoever comes into a group is listed in it with the number and the marks of the membership.
+-- Whoever comes into a group is listed in it with the number and the search key of the membership.
 CREATE FUNCTION group_members_listed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     -- Locked, since another group or a new name may come at once: the second then sees the first.
-    SELECT number, word_marks INTO NEW.number, NEW.word_marks FROM memberships
+    SELECT number, search_key INTO NEW.number, NEW.search_key FROM memberships
     WHERE organization_id = NEW.organization_id AND account_id = NEW.account_id
     FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         -- The foreign key refuses whoever is no member.
         NEW.number = 0;
-        NEW.word_marks = 0;
+        NEW.search_key = '';
     END IF;
     RETURN NEW;
 END
@@ -72,15 +72,15 @@ CREATE TRIGGER group_members_listed BEFORE INSERT ON group_memberships
 FOR EACH ROW EXECUTE FUNCTION group_members_listed();
 
 -- Places in groups follow a new name of the member.
-CREATE FUNCTION memberships_word_marks() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION memberships_renamed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    UPDATE group_memberships SET word_marks = NEW.word_marks
+    UPDATE group_memberships SET search_key = NEW.search_key
     WHERE organization_id = NEW.organization_id AND account_id = NEW.account_id;
     RETURN NULL;
 END
 $$;
-CREATE TRIGGER memberships_word_marks AFTER UPDATE OF word_marks ON memberships
-FOR EACH ROW WHEN (OLD.word_marks <> NEW.word_marks) EXECUTE FUNCTION memberships_word_marks();
+CREATE TRIGGER memberships_renamed AFTER UPDATE OF search_key ON memberships
+FOR EACH ROW WHEN (OLD.search_key <> NEW.search_key) EXECUTE FUNCTION memberships_renamed();
 
 -- Whoever comes into a group gets its marks, where they were not written with the membership. Whoever leaves one
 -- keeps them until the next: a mark too many costs a look at the groups, one too few would hide a member.

@@ -1,5 +1,5 @@
 DROP TRIGGER group_members_marked;
-DROP TRIGGER memberships_word_marks;
+DROP TRIGGER memberships_renamed;
 DROP TRIGGER group_members_listed;
 DROP TRIGGER memberships_traits;
 DROP TRIGGER memberships_ended;

@@ -45,20 +45,20 @@ BEGIN
     WHERE number = NEW.number;
 END;
 
--- Whoever comes into a group is listed in it with the number and the marks of the membership.
+-- Whoever comes into a group is listed in it with the number and the search key of the membership.
 CREATE TRIGGER group_members_listed AFTER INSERT ON group_memberships
 BEGIN
-    UPDATE group_memberships SET number = m.number, word_marks = m.word_marks
+    UPDATE group_memberships SET number = m.number, search_key = m.search_key
     FROM memberships m
     WHERE m.organization_id = NEW.organization_id AND m.account_id = NEW.account_id
     AND group_id = NEW.group_id AND group_memberships.account_id = NEW.account_id;
 END;
 
 -- Places in groups follow a new name of the member.
-CREATE TRIGGER memberships_word_marks AFTER UPDATE OF word_marks ON memberships
-WHEN OLD.word_marks <> NEW.word_marks
+CREATE TRIGGER memberships_renamed AFTER UPDATE OF search_key ON memberships
+WHEN OLD.search_key <> NEW.search_key
 BEGIN
-    UPDATE group_memberships SET word_marks = NEW.word_marks
+    UPDATE group_memberships SET search_key = NEW.search_key
     WHERE organization_id = NEW.organization_id AND account_id = NEW.account_id;
 END;
 

@@ -23,12 +23,15 @@ const MEMBERS: usize = 8_000;
 const QUESTIONS: usize = 120;
 const PAGE: usize = 20;
 
-const WORDS: [&str; 13] = [
+const WORDS: [&str; 16] = [
     "berg",
     "e",
     "李小龙",
     "龙",
     "late",
+    "la",
+    "ai",
+    "ow al",
     "p4",
     "7",
     "dahl la",

@@ -299,7 +299,9 @@ both_databases!(the_index_has_exactly_the_members, |app| {
 /// Only where there are many members is a page chosen among few, or the order read beyond its first members.
 mod large_organizations {
     use super::*;
+    use crate::support::crowd;
     use rollcall::domain::email_address::EmailAddress;
+    use rollcall::domain::ids::GroupId;
     use rollcall::domain::organization::{AccountType, JoinedVia, Role};
     use rollcall::store::accounts::Account;
     use rollcall::store::memberships::{self, Membership, Terms};
@@ -321,7 +323,13 @@ mod large_organizations {
         format!("{family} {when} {number:05}")
     }
 
-    fn populate(school: &Organization<'_>, app: &crate::support::App) {
+    /// Whoever is in a group: neither those who are looked at first nor the first by name have both.
+    fn is_grouped(number: &usize) -> bool {
+        (1_000..MAIN).contains(number) || (7_000..LATE).contains(number)
+    }
+
+    /// The people, and a group of more than are candidates.
+    fn populate(school: &Organization<'_>, app: &crate::support::App) -> GroupId {
         let mut connection = invariants::connect(&app.state.services.pool);
         let terms = Terms {
             organization: school.id.parse().unwrap(),
@@ -330,6 +338,8 @@ mod large_organizations {
             joined_via: JoinedVia::CsvImport,
             joined_at: app.now(),
         };
+        let place = (terms.organization, terms.joined_at);
+        let group = crowd::insert_group(&mut connection, place, "7A");
         for numbers in (0..MEMBERS).collect::<Vec<_>>().chunks(500) {
             let people: Vec<Account> = numbers
                 .iter()
@@ -350,7 +360,12 @@ mod large_organizations {
                 .map(|one| Membership::new(one, &terms))
                 .collect();
             memberships::insert_all(&mut connection, &members).unwrap();
+            let grouped = numbers.iter().zip(&people);
+            let grouped = grouped.filter(|(number, _)| is_grouped(number));
+            let grouped: Vec<_> = grouped.map(|(_, one)| one.id).collect();
+            crowd::add_to_group(&mut connection, (terms.organization, group), &grouped);
         }
+        group
     }
 
     /// All that a list shows, page by page.
@@ -371,7 +386,7 @@ mod large_organizations {
 
     both_databases!(every_way_to_a_page_finds_the_same, |app| {
         let school = app.school().await;
-        populate(&school, app);
+        let group = populate(&school, app);
         invariants::check_members(&app.state.services.pool);
         let numbers = |is_in: fn(&usize) -> bool| -> Vec<String> {
             let numbers = (0..MEMBERS).filter(is_in);
@@ -418,6 +433,19 @@ mod large_organizations {
             (
                 "account_type=student&search=soon+dahl".to_owned(),
                 numbers(|n| *n < MAIN && n % 5 == 3),
+            ),
+            (
+                format!("group_id={group}&search=ai"),
+                numbers(|n| is_grouped(n) && *n >= MAIN),
+            ),
+            (
+                format!("group_id={group}&search=ai+ma+al"),
+                numbers(|n| is_grouped(n) && *n >= MAIN && n % 5 == 0),
+            ),
+            (format!("group_id={group}&search=te"), Vec::new()),
+            (
+                format!("group_id={group}&search=soon"),
+                numbers(|n| (1_000..MAIN).contains(n)),
             ),
             (
                 "registered_from=2026-09-01T10:53:20Z&managed=true".to_owned(),
