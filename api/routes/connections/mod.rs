@@ -220,9 +220,9 @@ async fn get_connection(
 /// of the subject) asks for a new test, ends tests that wait, and pauses an active connection: nobody signs in by a
 /// provider that nobody has tested. A new secret, another way of authentication and metadata read again from its address
 /// leave it active. Another issuer takes a secret of its own, since the one that is kept is not sent to it; where
-/// a setup link named the issuer or the tenant last, a secret comes with the one that it is for. Metadata that takes the place
-/// of a setup link's knows the people who came by certificates that it has; of others `same_provider` says. Metadata of SAML is fetched from its
-/// address at most ten times an hour (`connection_test`).
+/// a setup link named the issuer or the tenant last, a secret comes with the one that it is for. Metadata that takes the
+/// place of a setup link's knows the people who came by certificates that it has; of others `same_provider` says. Metadata
+/// of SAML is fetched from its address at most ten times an hour (`connection_test`).
 #[utoipa::path(
     tag = "Single sign-on",
     params(ConnectionPath),

@@ -22,8 +22,9 @@ problems! {
 ///
 /// Reads what the identity provider publishes anew, as happens daily: its metadata from its address by SAML, its document
 /// of discovery and its keys by OpenID Connect. A new certificate or key counts at once. Where it cannot be read, what was
-/// read before stays, and `warnings` tell. Metadata of another identity provider is not taken, nor is a new certificate from an
-/// address that a setup link named, before an admin sends that. At most ten times an hour (`connection_test`).
+/// read before stays, and `warnings` tell. Metadata of another identity provider is not taken, nor is a new certificate
+/// from an address that a setup link named, before an admin sends that, unless people sign in at the same host. At most
+/// ten times an hour (`connection_test`).
 #[utoipa::path(
     tag = "Single sign-on",
     params(ConnectionPath),

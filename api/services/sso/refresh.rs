@@ -1,6 +1,7 @@
 //! What identity providers publish, read anew each day, and when somebody asks: metadata by SAML from its address, the
 //! document of discovery and the keys by OpenID Connect.
 
+use url::Url;
 use uuid::Uuid;
 
 use super::entry::lock_organization;
@@ -159,7 +160,7 @@ const OF_A_LINK: &str = "What is there now names other certificates, or another 
                          a change of the connection; from then on it is taken by itself.";
 
 /// Takes metadata that was read anew, and what was chosen of it stays; or says why not. An address that a setup link has
-/// named is anybody's who had the link: by it alone nobody else signs people in.
+/// named is anybody's who had the link, unless people sign in at the same host: by it alone nobody else signs people in.
 fn take_metadata(
     tx: &mut UnitOfWork<'_>,
     connection: &mut SsoConnection,
@@ -177,16 +178,24 @@ fn take_metadata(
         return Ok(Ok(()));
     }
     let is_same_page = new.sign_in_location == old.sign_in_location;
+    let is_own_address = is_same_page && is_read_where_people_sign_in(&old);
     let (known, new) = (
         KnownProvider::Saml(Some(old)),
         KnownProvider::Saml(Some(new)),
     );
     let is_same = is_same_page && kept_issuer_by_link(&new) == connection.subject_issuer;
-    if is_metadata_by_link(connection, &known) && !is_same {
+    if is_metadata_by_link(connection, &known) && !is_same && !is_own_address {
         return Ok(Err(OF_A_LINK.to_owned()));
     }
     connection.settings = kept(&new)?;
     let fields = vec!["metadata"];
     publish(tx, connection, ConnectionEvent::Changed { fields })?;
     Ok(Ok(()))
+}
+
+/// Whether metadata is read from the host of the page where people sign in, which is the identity provider's own.
+fn is_read_where_people_sign_in(settings: &SamlSettings) -> bool {
+    let origin = |address: &str| Url::parse(address).ok().map(|url| url.origin());
+    let read_from = settings.metadata.url.as_deref().and_then(origin);
+    read_from.is_some_and(|it| it.is_tuple() && Some(it) == origin(&settings.sign_in_location))
 }

@@ -268,6 +268,34 @@ both_databases!(an_address_of_a_link_brings_no_other_signer, |app| {
     assert_eq!(outcome_of(app, &connection, ada).await, "signed_in");
 });
 
+both_databases!(
+    an_address_where_people_sign_in_is_the_providers_own,
+    |app| {
+        let school = app.school().await;
+        let (connection, it) = given_away(app, &school).await;
+        let provider = IdentityProvider::start();
+        let sign_in = format!("{}/sso", provider.issuer());
+        let publish = |document: String| {
+            let document = document.replace(SSO, &sign_in);
+            provider.answer_instead("/metadata", 200, &document);
+        };
+        let theirs = json!({ "metadata_url": format!("{}/metadata", provider.issuer()) });
+        publish(metadata());
+        it.patch("/v1/setup", theirs).await.expect_status(200);
+        activated(&school, &connection, "idp").await;
+        let ada = ("idp", "ada", "ada@x.org");
+        assert_eq!(outcome_of(app, &connection, ada).await, "account_created");
+        publish(metadata_with("other", ""));
+        let refresh = format!("{}/refresh", path_of(&school, &connection));
+        let read = school.admin.post(&refresh, Value::Null).await;
+        let read = read.expect_status(200);
+        assert!(has_only(&read, "other"), "{read:#}");
+        assert_eq!(read["status"], "active");
+        let ada = ("other", "ada", "ada@x.org");
+        assert_eq!(outcome_of(app, &connection, ada).await, "signed_in");
+    }
+);
+
 both_databases!(who_was_removed_is_known_by_whatever_metadata, |app| {
     let school = app.school().await;
     let connection = saml_active(&school).await;

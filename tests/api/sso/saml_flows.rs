@@ -55,7 +55,7 @@ pub struct Asked {
 
 impl Asked {
     pub fn read(url: &Url) -> Self {
-        assert!(url.as_str().starts_with(SSO), "{url}");
+        assert_eq!(url.path(), "/sso", "{url}");
         let query: HashMap<String, String> = url.query_pairs().into_owned().collect();
         let packed = STANDARD.decode(&query["SAMLRequest"]).unwrap();
         let mut xml = String::new();
