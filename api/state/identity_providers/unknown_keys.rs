@@ -16,6 +16,9 @@ use crate::store::fetched_documents::{self, FetchedDocument, KeyClaim};
 /// How often the keys are asked for because of one that is not among them, by all replicas and requests together.
 const PAUSE: Duration = Duration::from_secs(60);
 
+/// How long nobody asks after somebody who got no place: where a class waits, there is none for the next moment either.
+const BEFORE_ANOTHER: Duration = Duration::from_secs(1);
+
 /// How much longer than its waiting and its call somebody may take who asks.
 const BESIDE_THE_CALL: Duration = Duration::from_secs(2);
 
@@ -44,6 +47,7 @@ impl State {
             if is_asked || Instant::now() >= until {
                 break kept;
             }
+            tokio::time::sleep(BEFORE_ANOTHER).await;
         };
         let failure = kept.as_ref().and_then(|kept| kept.failure.clone());
         let failure = failure.and_then(|step| serde_json::from_value::<Step>(step.0).ok());
