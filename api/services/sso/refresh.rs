@@ -155,9 +155,9 @@ fn asks_the_same(now: &SsoConnection, then: &SsoConnection) -> Result<bool> {
 }
 
 /// What an admin has to do about metadata of which nobody but whoever had a setup link has named the address.
-const OF_A_LINK: &str = "What is there now names other certificates, or another page to sign in, than before, and the address is \
-                         the word of whoever has a setup link. Where it is right, have an admin send `metadata_url` again by \
-                         a change of the connection; from then on it is taken by itself.";
+const OF_A_LINK: &str = "What is there now names other certificates, or another page to sign in, than before, and the \
+                         address is the word of whoever has a setup link. Where it is right, have an admin send \
+                         `metadata_url` again by a change of the connection; from then on it is taken by itself.";
 
 /// Takes metadata that was read anew, and what was chosen of it stays; or says why not. An address that a setup link has
 /// named is anybody's who had the link, unless people sign in at the same host: by it alone nobody else signs people in.
