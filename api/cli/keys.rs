@@ -41,6 +41,8 @@ pub struct KeyArguments {
     /// What it is for: `signing`, `sealing` or `federation`.
     kind: KeyKind,
     /// Which one, as `rollcall keys list` names it.
+    // One thumbprint (RFC 7638) of 64 begins with a hyphen, and is no option.
+    #[arg(allow_hyphen_values = true)]
     id: String,
     /// Do it at once, where every server has been started again since the last step and nobody else checks access
     /// tokens, or where a key was stolen.

@@ -303,6 +303,23 @@ fn what_was_sealed_with_a_key_that_is_gone_is_told() {
 }
 
 #[test]
+fn an_id_that_begins_with_a_hyphen_is_no_option() {
+    let installation = Installation::on_sqlite();
+    printed(&installation.run(&["migrate"]));
+    for kind in ["signing", "sealing", "federation"] {
+        for id in ["-bC3", "--now4", "-hV-", "-V5h"] {
+            for arguments in [[kind, id, "--now"], [kind, "--now", id]] {
+                for step in ["promote", "retire"] {
+                    let told =
+                        refused(&installation.run(&[&["keys", step], &arguments[..]].concat()));
+                    assert!(told.contains(&format!("no {kind} key {id}")), "{told}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn what_only_looks_makes_nothing() {
     let installation = Installation::on_sqlite();
     for command in [
