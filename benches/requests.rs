@@ -89,17 +89,26 @@ fn measure(bench: &Bench) {
     let plain = get(&bare, "/v1/me");
     row("bare: an account by its id", plain, None);
     row("GET /v1/me", get(&ours, "/v1/me"), Some(plain));
-    let invitations = Invitations::new(&caller);
-    let mut few = connections(&ours);
-    few.truncate(2);
-    let figures = ours.load(&mut few, invitations);
-    row("POST …/invitations, 500 addresses", figures, None);
-    let addresses = INVITATIONS as f64;
-    println!(
-        "{:.0} invitations a second, {:.3} ms of processor time each",
-        figures.per_second * addresses,
-        figures.processor_ms() / addresses
-    );
+    let other = caller.found(&ours, "Other");
+    for (organizations, whose) in [
+        (vec![organization], "one organization"),
+        (vec![organization, other], "two"),
+    ] {
+        let mut few = connections(&ours);
+        few.truncate(2);
+        let figures = ours.load(&mut few, Invitations::new(&caller, organizations));
+        row(
+            &format!("POST …/invitations, 500 addresses, two calls at a time of {whose}"),
+            figures,
+            None,
+        );
+        let addresses = INVITATIONS as f64;
+        println!(
+            "{:.0} invitations a second, {:.3} ms of processor time each",
+            figures.per_second * addresses,
+            figures.processor_ms() / addresses
+        );
+    }
 }
 
 fn row(name: &str, figures: Figures, bare: Option<Figures>) {
@@ -145,10 +154,14 @@ impl Caller {
             .as_str()
             .unwrap()
             .clone_into(&mut caller.token);
-        let load = json!({ "name": "Load", "kind": "school" });
-        let organization = caller.post(server, "/v1/organizations", &load);
-        caller.organization = organization["id"].as_str().unwrap().parse().unwrap();
+        caller.organization = caller.found(server, "Load");
         caller
+    }
+
+    fn found(&self, server: &Server, name: &str) -> OrganizationId {
+        let new = json!({ "name": name, "kind": "school" });
+        let founded = self.post(server, "/v1/organizations", &new);
+        founded["id"].as_str().unwrap().parse().unwrap()
     }
 
     fn post(&self, server: &Server, path: &str, body: &Value) -> Value {
@@ -173,19 +186,21 @@ impl Caller {
     }
 }
 
-/// Invitations of people who were never invited before.
+/// Invitations of people who were never invited before, by connections that take turns with the organizations.
 struct Invitations {
     caller: Arc<Caller>,
+    organizations: Vec<OrganizationId>,
     calls: Arc<AtomicUsize>,
 }
 
 impl Invitations {
-    fn new(caller: &Caller) -> Self {
+    fn new(caller: &Caller, organizations: Vec<OrganizationId>) -> Self {
         Self {
             caller: Arc::new(Caller {
                 token: caller.token.clone(),
                 organization: caller.organization,
             }),
+            organizations,
             calls: Arc::default(),
         }
     }
@@ -193,12 +208,14 @@ impl Invitations {
 
 impl Requests for Invitations {
     fn split(&mut self, connections: usize) -> Vec<Box<dyn FnMut() -> Vec<u8> + Send>> {
-        let each = |_| {
+        let each = |connection: usize| {
             let (caller, calls) = (self.caller.clone(), self.calls.clone());
-            let path = format!("/v1/organizations/{}/invitations", caller.organization);
+            let organization = self.organizations[connection % self.organizations.len()];
+            let path = format!("/v1/organizations/{organization}/invitations");
             Box::new(move || {
                 let call = calls.fetch_add(1, Ordering::Relaxed);
-                let emails = (0..INVITATIONS).map(|number| format!("i{call}-{number}@new.example"));
+                let emails = (0..INVITATIONS)
+                    .map(|number| format!("i{call}-{number}@{organization}.example"));
                 let body =
                     json!({ "emails": emails.collect::<Vec<_>>(), "account_type": "student" });
                 caller.request("POST", &path, &body.to_string())

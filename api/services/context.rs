@@ -1,10 +1,10 @@
 //! Who acts, in which request, at what time.
 
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use super::limit_states::LimitStates;
+use super::work_signal::QueuedKinds;
 use crate::domain::api_key::Scope;
 use crate::domain::audit::ActorKind;
 use crate::domain::ids::{AccountId, ApiKeyId, OrganizationId, SessionId};
@@ -266,8 +266,8 @@ pub struct RequestContext {
     pub limit_states: LimitStates,
     /// Whether no transaction may begin, because the permit was asked for outside of one.
     pub(super) reads_only: bool,
-    /// Whether work was queued, of which the workers are told when the unit of work has ended.
-    pub(super) work_queued: Arc<AtomicBool>,
+    /// Work that was queued, of which the workers are told when the unit of work has ended.
+    pub(super) queued: QueuedKinds,
 }
 
 impl RequestContext {
@@ -298,7 +298,7 @@ impl RequestContext {
             seen_sender: SeenSender::default(),
             limit_states: LimitStates::default(),
             reads_only: false,
-            work_queued: Arc::default(),
+            queued: QueuedKinds::default(),
         }
     }
 

@@ -1,7 +1,6 @@
 //! One unit of work: what every service takes as its first argument.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::context::{Principal, RequestContext};
@@ -11,6 +10,7 @@ use crate::config::Config;
 use crate::crypto::hasher::Hasher;
 use crate::crypto::sealing::SealingKeys;
 use crate::domain::ids::{AccountId, MailId};
+use crate::domain::jobs::JobKind;
 use crate::domain::mail::MailKind;
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
@@ -68,8 +68,9 @@ impl Services {
         self.metrics.observe_connection_wait(began.elapsed());
         let mut connection = connection?;
         let result = work(&mut UnitOfWork::new(&mut connection, self, context));
-        if context.work_queued.swap(false, Ordering::Relaxed) {
-            self.signal.notify();
+        let queued = context.queued.take();
+        if !queued.is_empty() {
+            self.signal.notify(queued);
         }
         if result.as_ref().is_err_and(store::is_lock_timeout) {
             self.metrics.count_lock_timeout();
@@ -139,7 +140,7 @@ impl<'a> UnitOfWork<'a> {
         let mails: Vec<_> = mails.iter().map(|mail| (mail, self.cause(mail))).collect();
         let (outbox, now) = (&self.services.outbox, self.now());
         let queued = outbox.queue_all(self.connection, &mails, now)?;
-        self.announce_work();
+        self.context.queued.add(JobKind::Mail);
         Ok(queued)
     }
 
@@ -190,7 +191,7 @@ impl<'a> UnitOfWork<'a> {
         let by_whom_and_when = (cause, self.now());
         let outbox = &self.services.outbox;
         let queued = outbox.queue(self.connection, mail, by_whom_and_when)?;
-        self.announce_work();
+        self.context.queued.add(JobKind::Mail);
         Ok(queued)
     }
 
@@ -210,13 +211,10 @@ impl<'a> UnitOfWork<'a> {
     pub fn queue_jobs(&mut self, new: &[NewJob]) -> Result<()> {
         let now = self.now();
         jobs::enqueue(self.connection, new, now)?;
-        self.announce_work();
+        for job in new {
+            self.context.queued.add(job.kind);
+        }
         Ok(())
-    }
-
-    /// Has workers look for work when this unit of work has ended.
-    fn announce_work(&self) {
-        self.context.work_queued.store(true, Ordering::Relaxed);
     }
 
     /// Runs `work` in one write transaction: committed if it succeeds in time, undone if it does not.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use diesel::prelude::*;
 
 use super::Connection;
-use super::backend::{each_backend, first_locked};
+use super::backend::{first_locked, insert_rows};
 use super::member_grams;
 use super::schema::{accounts, memberships};
 use crate::clock::new_id;
@@ -153,14 +153,12 @@ pub fn insert(connection: &mut Connection, account: &Account) -> Result<bool> {
 /// Adds those accounts whose address has none yet, and tells which these were. They are inserted in the
 /// order of their addresses, so that two who add the same ones do not deadlock on the unique index.
 pub fn insert_new(connection: &mut Connection, new: &[Account]) -> Result<HashSet<AccountId>> {
-    let mut in_order: Vec<&Account> = new.iter().collect();
+    let mut in_order = new.to_vec();
     in_order.sort_by(|one, other| one.email.cmp(&other.email));
-    let inserted: Vec<AccountId> = each_backend!(connection, c => diesel::insert_into(accounts::table)
-        .values(in_order)
-        .on_conflict_do_nothing()
-        .returning(accounts::id)
-        .get_results(c))?;
-    Ok(inserted.into_iter().collect())
+    let inserted = insert_rows!(connection, accounts::table, in_order, (insert, c) => {
+        insert.on_conflict_do_nothing().returning(accounts::id).get_results(c)
+    });
+    Ok(inserted.into_iter().flatten().collect())
 }
 
 /// Those of these addresses that have an account, each with whether it is in the organization.

@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 
-use super::backend::each_backend;
+use super::backend::insert_rows;
 use super::schema::audit_events;
 use super::sql_types::JsonColumn;
 use super::{Connection, Page};
@@ -47,16 +47,8 @@ const MAX_ROWS: usize = 2_000;
 
 /// Adds events.
 pub fn insert(connection: &mut Connection, events: &[AuditEvent]) -> Result<()> {
-    for some in events.chunks(MAX_ROWS) {
-        each_backend!(connection, c => {
-            let into = diesel::insert_into(audit_events::table);
-            match some {
-                // As most times; a statement for one row is prepared once, one for several at each use.
-                [one] => into.values(one).execute(c),
-                several => into.values(several).execute(c),
-            }
-        })?;
-    }
+    let events = events.iter().cloned();
+    insert_rows!(connection, audit_events::table, events, (insert, c) => insert.execute(c));
     Ok(())
 }
 

@@ -24,4 +24,44 @@ macro_rules! first_locked {
         row.optional()
     }};
 }
-pub(super) use {each_backend, first_locked};
+
+/// How many rows a statement has that is prepared once: of fewer and of more, each number is another statement.
+pub(super) const ROWS_OF_A_BATCH: usize = 50;
+
+/// Inserts rows, and gives the results of the statements. Most rows go by statements that are prepared once: preparing
+/// one of 500 rows takes as long as running it.
+macro_rules! insert_rows {
+    ($connection:expr, $table:expr, $rows:expr, ($insert:ident, $inner:ident) => $query:expr) => {{
+        let (mut rows, mut results) = ($rows.into_iter(), Vec::new());
+        macro_rules! insert {
+                    ($values:expr) => {
+                        results.push($crate::store::backend::each_backend!($connection, $inner => {
+                            let $insert = diesel::insert_into($table).values($values);
+                            $query
+                        })?)
+                    };
+                }
+        loop {
+            let some: Vec<_> = rows
+                .by_ref()
+                .take($crate::store::backend::ROWS_OF_A_BATCH)
+                .collect();
+            match <[_; $crate::store::backend::ROWS_OF_A_BATCH]>::try_from(some) {
+                Ok(batch) => insert!(batch),
+                Err(mut rest) => {
+                    match rest.pop() {
+                        None => {}
+                        Some(one) if rest.is_empty() => insert!(one),
+                        Some(last) => {
+                            rest.push(last);
+                            insert!(rest);
+                        }
+                    }
+                    break;
+                }
+            }
+        }
+        results
+    }};
+}
+pub(super) use {each_backend, first_locked, insert_rows};

@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
 use super::Connection;
-use super::backend::each_backend;
+use super::backend::{each_backend, insert_rows};
 use super::connection::MultiBackend;
 use super::schema::{groups, invitation_groups, invitations, mailed_tokens, mails, organizations};
 use super::sql_expression::AsIndexed;
@@ -76,7 +76,8 @@ pub struct InvitationQuery {
 
 /// Adds invitations.
 pub fn insert_all(connection: &mut Connection, new: &[Invitation]) -> Result<()> {
-    each_backend!(connection, c => diesel::insert_into(invitations::table).values(new).execute(c))?;
+    let new = new.iter().cloned();
+    insert_rows!(connection, invitations::table, new, (insert, c) => insert.execute(c));
     Ok(())
 }
 

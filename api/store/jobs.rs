@@ -22,12 +22,12 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 use uuid::Uuid;
 
-use super::backend::each_backend;
+use super::Connection;
+use super::backend::{each_backend, insert_rows};
 use super::job_turns::{self, LeaseClaim, Turn};
 use super::schema::jobs;
 use super::sql_types::{Id, UtcTimestamp};
 use super::transaction::transaction;
-use super::{Connection, ROWS_AT_ONCE};
 use crate::clock::new_id;
 use crate::domain::ids::{JobId, JobSubject, OrganizationId, WorkerId};
 use crate::domain::jobs::{JobKind, Priority};
@@ -116,16 +116,10 @@ pub fn enqueue(connection: &mut Connection, new: &[NewJob], now: Timestamp) -> R
 
 /// As [`enqueue`], each due from a time of its own on.
 pub fn enqueue_each(connection: &mut Connection, new: &[(NewJob, Schedule)]) -> Result<()> {
-    for chunk in new.chunks(ROWS_AT_ONCE) {
-        let rows: Vec<_> = chunk
-            .iter()
-            .map(|(job, schedule)| row(job, *schedule))
-            .collect();
-        each_backend!(connection, c => diesel::insert_into(jobs::table)
-            .values(&rows)
-            .on_conflict_do_nothing()
-            .execute(c))?;
-    }
+    let rows = new.iter().map(|(job, schedule)| row(job, *schedule));
+    insert_rows!(connection, jobs::table, rows, (insert, c) => {
+        insert.on_conflict_do_nothing().execute(c)
+    });
     Ok(())
 }
 

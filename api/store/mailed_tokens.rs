@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 
 use super::Connection;
-use super::backend::each_backend;
+use super::backend::insert_rows;
 use super::schema::mailed_tokens;
 use crate::crypto::token::{TokenHash, TokenKind};
 use crate::domain::ids::{AccountId, InvitationId};
@@ -25,16 +25,16 @@ pub struct MailedToken {
 
 #[derive(Insertable)]
 #[diesel(table_name = mailed_tokens, treat_none_as_default_value = false)]
-struct NewRow<'a> {
-    token_hash: &'a [u8],
+struct NewRow {
+    token_hash: Vec<u8>,
     #[diesel(embed)]
     token: MailedToken,
 }
 
-impl<'a> NewRow<'a> {
-    fn new(hash: &'a TokenHash, token: &MailedToken) -> Self {
+impl NewRow {
+    fn new(hash: &TokenHash, token: &MailedToken) -> Self {
         Self {
-            token_hash: hash.as_bytes(),
+            token_hash: hash.as_bytes().to_vec(),
             token: token.clone(),
         }
     }
@@ -42,22 +42,20 @@ impl<'a> NewRow<'a> {
 
 /// Adds a token by its hash.
 pub fn insert(connection: &mut Connection, hash: &TokenHash, token: &MailedToken) -> Result<()> {
-    insert_rows(connection, &[NewRow::new(hash, token)])
+    insert_rows(connection, vec![NewRow::new(hash, token)])
 }
 
-/// Adds many tokens by their hashes, in one statement.
+/// Adds many tokens by their hashes.
 pub fn insert_all(connection: &mut Connection, new: &[(TokenHash, MailedToken)]) -> Result<()> {
     let rows: Vec<_> = new
         .iter()
         .map(|(hash, token)| NewRow::new(hash, token))
         .collect();
-    insert_rows(connection, &rows)
+    insert_rows(connection, rows)
 }
 
-fn insert_rows(connection: &mut Connection, rows: &[NewRow<'_>]) -> Result<()> {
-    each_backend!(connection, c => diesel::insert_into(mailed_tokens::table)
-        .values(rows)
-        .execute(c))?;
+fn insert_rows(connection: &mut Connection, rows: Vec<NewRow>) -> Result<()> {
+    insert_rows!(connection, mailed_tokens::table, rows, (insert, c) => insert.execute(c));
     Ok(())
 }
 

@@ -12,11 +12,11 @@ use diesel::dsl::exists;
 use diesel::prelude::*;
 use uuid::Uuid;
 
-use super::backend::each_backend;
+use super::Connection;
+use super::backend::insert_rows;
 use super::jobs::{self, NewJob, Schedule};
 use super::schema::mails;
 use super::sql_expression::AsIndexed;
-use super::{Connection, ROWS_AT_ONCE};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::{AccountId, MailId, OrganizationId};
 use crate::domain::jobs::{JobKind, Priority};
@@ -76,17 +76,11 @@ pub struct NewMail {
 
 /// Keeps mails with the jobs that send them; gives the ids of those whose cause had none before.
 pub fn insert_all(connection: &mut Connection, new: &[NewMail]) -> Result<HashSet<MailId>> {
-    let mut inserted: HashSet<MailId> = HashSet::new();
-    for chunk in new.chunks(ROWS_AT_ONCE) {
-        let rows: Vec<&Mail> = chunk.iter().map(|new| &new.mail).collect();
-        let ids: Vec<MailId> = each_backend!(connection, c => diesel::insert_into(mails::table)
-            .values(rows)
-            .on_conflict(mails::cause)
-            .do_nothing()
-            .returning(mails::id)
-            .get_results(c))?;
-        inserted.extend(ids);
-    }
+    let rows = new.iter().map(|new| new.mail.clone());
+    let inserted: Vec<Vec<MailId>> = insert_rows!(connection, mails::table, rows, (insert, c) => {
+        insert.on_conflict(mails::cause).do_nothing().returning(mails::id).get_results(c)
+    });
+    let inserted: HashSet<MailId> = inserted.into_iter().flatten().collect();
     let jobs: Vec<(NewJob, Schedule)> = new
         .iter()
         .filter(|new| inserted.contains(&new.mail.id))

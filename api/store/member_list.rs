@@ -16,7 +16,7 @@ use super::member_order::{self as order, Condition, MemberQuery};
 use super::planner::{by_indexes, forbid_sorting};
 use super::row_value::Unindexed;
 use super::schema::{accounts, group_memberships, memberships};
-use super::sql_expression::{Among, OfMembership, OrderBy};
+use super::sql_expression::{Among, OfMembership, OrderOfPage};
 use super::sql_types::Id;
 use crate::domain::email_address::EmailAddress;
 use crate::domain::ids::{AccountId, OrganizationId};
@@ -136,12 +136,14 @@ impl PageRequest<'_> {
     /// The page with its rows, where every member within the bounds is on it: one statement, which reads the
     /// index of the order.
     fn rows_in_order(self, connection: &mut Connection) -> Result<Vec<MemberRow>> {
-        let order = OrderBy(order::terms(self.page.order));
+        let order = OrderOfPage {
+            terms: order::terms(self.page.order),
+            limit: self.page.limit,
+        };
         Ok(member_rows(self.organization)
             .filter(OfMembership(self.within()))
             .order(order)
             .select(MemberRow::as_select())
-            .limit(self.page.limit)
             .into_boxed()
             .load(connection)?)
     }

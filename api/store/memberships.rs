@@ -6,7 +6,7 @@ use diesel::prelude::*;
 
 use super::Connection;
 use super::accounts::Account;
-use super::backend::each_backend;
+use super::backend::insert_rows;
 use super::member_grams;
 use super::schema::{accounts, memberships, organizations};
 use crate::domain::grams::Grams;
@@ -122,14 +122,11 @@ pub fn insert_all(connection: &mut Connection, new: &[Membership]) -> Result<usi
         memberships::organization_id,
         memberships::account_id,
     );
-    let inserted: Vec<(i64, OrganizationId, AccountId)> = each_backend!(connection, c => {
-        let into = diesel::insert_into(memberships::table);
-        match new.as_slice() {
-            // As most times; a statement for one row is prepared once, one for several at each use.
-            [one] => into.values(one).on_conflict_do_nothing().returning(numbered).get_results(c),
-            several => into.values(several).on_conflict_do_nothing().returning(numbered).get_results(c),
-        }
-    })?;
+    let rows = new.iter().cloned();
+    let inserted = insert_rows!(connection, memberships::table, rows, (insert, c) => {
+        insert.on_conflict_do_nothing().returning(numbered).get_results(c)
+    });
+    let inserted: Vec<(i64, OrganizationId, AccountId)> = inserted.concat();
     let keys: HashMap<_, _> = new
         .iter()
         .map(|new| ((new.organization_id, new.account_id), &new.search_key))

@@ -5,7 +5,7 @@ use diesel::backend::Backend;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::serialize::ToSql;
-use diesel::sql_types::Text;
+use diesel::sql_types::{BigInt, Text};
 use uuid::Uuid;
 
 use super::Connection;
@@ -136,14 +136,32 @@ impl QueryFragment<MultiBackend> for AsIndexed {
 
 sql_expression!(AsIndexed);
 
-/// What rows are sorted by, column after column.
-pub struct OrderBy(pub &'static str);
+/// What the rows of a page are sorted by, column after column, and how many of them there are.
+pub struct OrderOfPage {
+    pub terms: &'static str,
+    pub limit: i64,
+}
 
-impl QueryFragment<MultiBackend> for OrderBy {
+impl OrderOfPage {
+    /// The pages that most ask for, each with the entry behind it. PostgreSQL plans a statement anew at each use whose
+    /// number of rows it does not know, which takes as long as a page of members itself; only few numbers are
+    /// written out, since each is a statement that is kept.
+    const USUAL_LIMITS: [i64; 3] = [51, 101, 201];
+}
+
+impl QueryFragment<MultiBackend> for OrderOfPage {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
-        out.push_sql(self.0);
+        out.push_sql(self.terms);
+        out.push_sql(" LIMIT ");
+        match Self::USUAL_LIMITS
+            .iter()
+            .find(|usual| **usual == self.limit)
+        {
+            Some(usual) => out.push_sql(&usual.to_string()),
+            None => out.push_bind_param::<BigInt, _>(&self.limit)?,
+        }
         Ok(())
     }
 }
 
-sql_expression!(OrderBy);
+sql_expression!(OrderOfPage);

@@ -136,6 +136,11 @@ impl Worker {
         }
     }
 
+    /// The kinds of jobs that it takes.
+    pub fn kinds(&self) -> impl Iterator<Item = JobKind> + use<> {
+        self.lanes.iter().map(|lane| lane.kind)
+    }
+
     /// Who holds its leases.
     pub const fn id(&self) -> WorkerId {
         self.id

@@ -128,7 +128,7 @@ impl Shutdown {
     /// From now on they begin nothing, and give up the batch that they are at.
     pub fn set(&self) {
         self.stopping.store(true, Ordering::Release);
-        self.signal.notify();
+        self.signal.notify_all();
     }
 
     fn is_set(&self) -> bool {
@@ -165,7 +165,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 fn work(mut worker: Worker, state: &State, shutdown: &Shutdown) {
     tracing::info!(worker = %worker.id(), "a worker starts");
     let poll = state.services.config.worker_poll;
-    let mut signal = state.services.signal.listener();
+    let mut signal = state.services.signal.listener(worker.kinds());
     let mut pause = FIRST_PAUSE;
     while !shutdown.is_set() {
         let step = without_panic(|| worker.next(&|| shutdown.is_set()));

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use rollcall::domain::jobs::JobKind;
 use serde_json::json;
 
 use super::{HaltingWorker, Order, STUDENTS, assert_counts, column, file, students};
@@ -147,7 +148,7 @@ both_databases!(the_next_list_begins_at_once_where_one_is_cancelled, |app| {
     let first = school.accepted(file(2), STUDENTS).await;
     let next = file(3).replace("pupil", "next");
     let next = school.accepted(next, STUDENTS).await;
-    let mut signal = app.state.services.signal.listener();
+    let mut signal = app.state.services.signal.listener([JobKind::ImportBatch]);
     signal.wait(Duration::ZERO);
     school.cancel(&first).await.expect_status(200);
     let since = Instant::now();

@@ -64,12 +64,12 @@ pub(super) fn resolve(
     if emails.is_empty() {
         return Ok(Resolved::default());
     }
-    accounts::lock_against_deletion(tx.connection, emails)?;
-    accounts::lock_unverified_of(tx.connection, emails)?;
-    let mut unended = invitations::lock_unended(tx.connection, organization, emails)?;
     let is_new: HashSet<EmailAddress> = created.iter().map(|new| new.email.clone()).collect();
     let others = emails.iter().filter(|email| !is_new.contains(*email));
     let others: Vec<EmailAddress> = others.cloned().collect();
+    accounts::lock_against_deletion(tx.connection, &others)?;
+    accounts::lock_unverified_of(tx.connection, &others)?;
+    let mut unended = invitations::lock_unended(tx.connection, organization, emails)?;
     let accounts = accounts::of_addresses(tx.connection, organization, &others)?;
     let late = without_invitation(&accounts, &unended);
     if !late.is_empty() {
