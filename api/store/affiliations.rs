@@ -1,10 +1,13 @@
 //! What an account is to an organization: alone, or together with the credential that it acts by, in one statement.
+//!
+//! Most requests ask for one of these: compiled for each database, a statement's text is not made anew at each use.
 
 use diesel::prelude::*;
 
 use super::Connection;
 use super::accounts::Account;
 use super::api_keys::ApiKey;
+use super::backend::each_backend;
 use super::memberships::Membership;
 use super::organizations::Organization;
 use super::schema::{accounts, api_keys, memberships, organizations, sessions};
@@ -61,7 +64,7 @@ pub fn find_with_session(
         .eq(organization)
         .and(memberships::account_id.eq(accounts::id)));
     let found: Option<(Session, Account, Option<Organization>, Option<Membership>)> =
-        sessions::table
+        each_backend!(connection, c => sessions::table
             .inner_join(accounts::table)
             .left_join(here)
             .left_join(theirs)
@@ -74,8 +77,8 @@ pub fn find_with_session(
                 Option::<Organization>::as_select(),
                 Option::<Membership>::as_select(),
             ))
-            .first(connection)
-            .optional()?;
+            .first(c))
+        .optional()?;
     Ok(found.map(|(session, account, organization, membership)| {
         let affiliation = Affiliation::of(organization, membership);
         (session, account, affiliation)
@@ -96,7 +99,7 @@ pub fn find_with_api_key(
         .is_null()
         .or(api_keys::expires_at.gt(now));
     let found: Option<(ApiKey, Account, Option<Organization>, Option<Membership>)> =
-        api_keys::table
+        each_backend!(connection, c => api_keys::table
             .inner_join(accounts::table)
             .left_join(here)
             .left_join(theirs)
@@ -109,8 +112,8 @@ pub fn find_with_api_key(
                 Option::<Organization>::as_select(),
                 Option::<Membership>::as_select(),
             ))
-            .first(connection)
-            .optional()?;
+            .first(c))
+        .optional()?;
     Ok(found.map(|(key, creator, organization, membership)| {
         let affiliation = Affiliation::of(organization, membership);
         (key, creator, affiliation)

@@ -197,18 +197,14 @@ pub fn of_accounts(
     organization: OrganizationId,
     accounts: &[AccountId],
 ) -> Result<HashMap<AccountId, Vec<(GroupId, String)>>> {
-    let rows: Vec<(AccountId, GroupId, String)> = group_memberships::table
+    let theirs = Among::accounts(connection, "group_memberships.account_id", accounts);
+    let rows: Vec<(AccountId, GroupId, String)> = each_backend!(connection, c => group_memberships::table
         .inner_join(groups::table)
         .filter(group_memberships::organization_id.eq(organization))
-        .filter(Among::accounts(
-            connection,
-            "group_memberships.account_id",
-            accounts,
-        ))
+        .filter(theirs)
         .order((groups::name_key.asc(), groups::id.asc()))
         .select((group_memberships::account_id, groups::id, groups::name))
-        .into_boxed()
-        .load(connection)?;
+        .load(c))?;
     let mut by_account: HashMap<AccountId, Vec<(GroupId, String)>> = HashMap::new();
     for (account, id, name) in rows {
         by_account.entry(account).or_default().push((id, name));

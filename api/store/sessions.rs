@@ -4,6 +4,7 @@ use diesel::prelude::*;
 
 use super::Connection;
 use super::accounts::Account;
+use super::backend::each_backend;
 use super::schema::{accounts, refresh_tokens, sessions};
 use crate::crypto::token::TokenHash;
 use crate::domain::ids::{AccountId, OrganizationId, SessionId};
@@ -113,14 +114,14 @@ pub fn find_active(
     id: SessionId,
     now: Timestamp,
 ) -> Result<Option<(Session, Account)>> {
-    Ok(sessions::table
+    let active = each_backend!(connection, c => sessions::table
         .inner_join(accounts::table)
         .filter(sessions::id.eq(id))
         .filter(sessions::expires_at.gt(now))
         .filter(accounts::deactivated_at.is_null())
         .select((Session::as_select(), Account::as_select()))
-        .first(connection)
-        .optional()?)
+        .first(c));
+    Ok(active.optional()?)
 }
 
 /// An account's active sessions, the latest used first.
