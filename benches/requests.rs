@@ -77,18 +77,26 @@ fn measure(bench: &Bench) {
     println!("\n{}, {CONNECTIONS} connections:", bench.name);
     println!("| | a second | processor: server | database | of the bare handler's rate |");
     println!("|---|---|---|---|---|");
-    let get = |server: &Server, path: &str| {
-        server.load(&mut connections(server), caller.request("GET", path, ""))
+    let live = caller.request("GET", "/health/live", "");
+    row(
+        "GET /health/live",
+        ours.load(&mut connections(&ours), live),
+        None,
+    );
+    let beside_bare = |path: &str, names: [&str; 2]| {
+        let request = caller.request("GET", path, "");
+        let loads = [(&bare, &*request), (&ours, &*request)];
+        let (mut to_bare, mut to_ours) = (connections(&bare), connections(&ours));
+        let [plain, own] = Server::load_in_turns(loads, [&mut to_bare, &mut to_ours]);
+        row(names[0], plain, None);
+        row(names[1], own, Some(plain));
     };
-    let live = get(&ours, "/health/live");
-    row("GET /health/live", live, None);
     let members = format!("/v1/organizations/{organization}/members");
-    let plain = get(&bare, &members);
-    row("bare: 50 members with their groups", plain, None);
-    row("GET …/members", get(&ours, &members), Some(plain));
-    let plain = get(&bare, "/v1/me");
-    row("bare: an account by its id", plain, None);
-    row("GET /v1/me", get(&ours, "/v1/me"), Some(plain));
+    beside_bare(
+        &members,
+        ["bare: 50 members with their groups", "GET …/members"],
+    );
+    beside_bare("/v1/me", ["bare: an account by its id", "GET /v1/me"]);
     let other = caller.found(&ours, "Other");
     for (organizations, whose) in [
         (vec![organization], "one organization"),

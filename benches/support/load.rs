@@ -20,6 +20,20 @@ pub struct Figures {
 }
 
 impl Figures {
+    /// Of turns that took equally long.
+    fn mean(turns: &[Self]) -> Self {
+        let requests: f64 = turns.iter().map(|turn| turn.per_second).sum();
+        let mean = |of: fn(&Self) -> f64| {
+            let all: f64 = turns.iter().map(|turn| of(turn) * turn.per_second).sum();
+            all / requests
+        };
+        Self {
+            per_second: requests / turns.len() as f64,
+            server_ms: mean(|turn| turn.server_ms),
+            database_ms: mean(|turn| turn.database_ms),
+        }
+    }
+
     /// All the processor time of a request, in milliseconds.
     pub fn processor_ms(&self) -> f64 {
         self.server_ms + self.database_ms
@@ -71,6 +85,29 @@ impl Server {
         run(connections, warm, Duration::from_secs(1));
         let measured = requests.split(connections.len());
         self.measure(|| run(connections, measured, Duration::from_secs(4)))
+    }
+
+    /// As [`Server::load`] of two servers, which take short turns: what slows the machine for a while slows both.
+    pub fn load_in_turns(
+        both: [(&Self, &[u8]); 2],
+        connections: [&mut [TcpStream]; 2],
+    ) -> [Figures; 2] {
+        const TURNS: usize = 8;
+        let mut loads: Vec<_> = both.into_iter().zip(connections).collect();
+        let mut turns = [Vec::new(), Vec::new()];
+        for turn in 0..=TURNS {
+            for (((server, request), connections), figures) in loads.iter_mut().zip(&mut turns) {
+                let mut same = Vec::from(*request);
+                let requests = Requests::split(&mut same, connections.len());
+                let time = Duration::from_millis(700);
+                let measured = server.measure(|| run(connections, requests, time));
+                // The first turn warms up.
+                if turn > 0 {
+                    figures.push(measured);
+                }
+            }
+        }
+        turns.map(|figures| Figures::mean(&figures))
     }
 
     /// Seconds of the server, and of the database's processes.
