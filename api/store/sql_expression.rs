@@ -149,8 +149,12 @@ impl OrderOfPage {
     const USUAL_LIMITS: [i64; 3] = [51, 101, 201];
 }
 
-impl QueryFragment<MultiBackend> for OrderOfPage {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+impl<DB> QueryFragment<DB> for OrderOfPage
+where
+    DB: Backend,
+    i64: ToSql<BigInt, DB>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
         out.push_sql(self.terms);
         out.push_sql(" LIMIT ");
         match Self::USUAL_LIMITS
