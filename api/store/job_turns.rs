@@ -37,10 +37,19 @@ pub struct LeaseClaim {
     pub length: Duration,
 }
 
+/// How far the clocks of those who share the work may be apart: `rollcall doctor` calls more a failure.
+pub(super) const CLOCKS_APART: Duration = Duration::from_secs(10);
+
 impl LeaseClaim {
-    /// Until when the lease holds. One that holds for longer comes from a clock that was wrong, and holds nothing.
+    /// Until when the lease holds.
     pub(super) fn lease_end(&self) -> Timestamp {
         self.now.plus(self.length)
+    }
+
+    /// A lease that holds for longer comes from a clock that was wrong, and holds nothing. One that another worker has
+    /// taken since this one looked at its clock ends a moment later than this one's would.
+    pub(super) fn latest_lease_end(&self) -> Timestamp {
+        self.lease_end().plus(CLOCKS_APART)
     }
 }
 
@@ -86,7 +95,7 @@ pub fn next(connection: &mut Connection, lane: Lane, claim: &LeaseClaim) -> Resu
         .bind::<Text, _>(lane.kind)
         .bind::<Text, _>(lane.priority)
         .bind::<UtcTimestamp, _>(claim.now)
-        .bind::<UtcTimestamp, _>(claim.lease_end())
+        .bind::<UtcTimestamp, _>(claim.latest_lease_end())
         .bind::<BigInt, _>(CANDIDATES)
         .load(c))?;
     let turn_of = |Tenant { tenant }| Turn { lane, tenant };

@@ -24,7 +24,7 @@ use uuid::Uuid;
 
 use super::Connection;
 use super::backend::{each_backend, insert_rows};
-use super::job_turns::{self, LeaseClaim, Turn};
+use super::job_turns::{self, CLOCKS_APART, LeaseClaim, Turn};
 use super::schema::jobs;
 use super::sql_types::{Id, UtcTimestamp};
 use super::transaction::transaction;
@@ -160,7 +160,7 @@ const TAKE_FIRST: &str = "
     WHERE id = (
         SELECT id FROM jobs
         WHERE kind = $3 AND priority = $4 AND tenant = $5 AND due_at <= $6
-            AND (leased_until < $6 OR leased_until > $2)
+            AND (leased_until < $6 OR leased_until > $7)
         ORDER BY due_at, id LIMIT 1";
 
 const RETURNING: &str = ") RETURNING id, kind, subject, part, attempts, failures";
@@ -194,6 +194,7 @@ fn take_first(connection: &mut Connection, turn: &Turn, claim: &LeaseClaim) -> R
         .bind::<Text, _>(turn.lane.priority)
         .bind::<Id, _>(turn.tenant)
         .bind::<UtcTimestamp, _>(claim.now)
+        .bind::<UtcTimestamp, _>(claim.latest_lease_end())
         .get_result(c)
         .optional())?)
 }
@@ -302,9 +303,6 @@ pub fn defer_subject(
         .execute(connection)?;
     Ok(())
 }
-
-/// How far the clocks of those who share the work may be apart: `rollcall doctor` calls more a failure.
-const CLOCKS_APART: Duration = Duration::from_secs(10);
 
 /// Makes the jobs due at once whose time was decided in the future: by a clock that was ahead, so that they would wait
 /// for as long as it was wrong.

@@ -5,7 +5,9 @@ use std::time::Duration;
 use diesel::prelude::*;
 use rollcall::clock::new_id;
 use rollcall::domain::ids::{OrganizationId, WorkerId};
-use rollcall::domain::jobs::JobKind;
+use rollcall::domain::jobs::{JobKind, Priority};
+use rollcall::store::job_turns::{self, Lane, LeaseClaim, Turn};
+use rollcall::store::jobs as queue;
 use rollcall::store::schema::{audit_events, jobs, refresh_tokens};
 use serde_json::json;
 
@@ -41,6 +43,43 @@ both_databases!(a_lease_of_a_clock_that_was_ahead_holds_nothing, |app| {
     app.drain().await;
     let ended = school.admin.get(&import).await.expect_status(200);
     assert_eq!(ended["status"], "completed", "{ended:#}");
+});
+
+both_databases!(a_lease_of_a_clock_a_little_ahead_holds, |app| {
+    const IMPORTS: Lane = Lane {
+        kind: JobKind::ImportBatch,
+        priority: Priority::Bulk,
+    };
+    let school = app.school().await;
+    let names = json!({ "usernames": ["Jane"], "account_type": "student" });
+    let path = school.path("/imports/usernames");
+    school.admin.post(&path, names).await.expect_status(202);
+    let connection = &mut **app.state.services.pool.get().unwrap();
+    let mut take = |now| {
+        let claim = LeaseClaim {
+            worker: new_id::<WorkerId>(),
+            now,
+            length: Duration::from_secs(30),
+        };
+        let turns = job_turns::next(connection, IMPORTS, &claim).unwrap();
+        let turn = Turn {
+            lane: IMPORTS,
+            tenant: school.id.parse().unwrap(),
+        };
+        (
+            !turns.is_empty(),
+            queue::take(connection, &turn, &claim).unwrap().is_some(),
+        )
+    };
+    // It is due for long.
+    let now = app.now().plus(HOUR);
+    assert_eq!(take(now), (true, true));
+    // Of a worker that looked at its clock a moment before, or whose clock is behind.
+    for earlier in [1, 20, 5_000] {
+        let before = now.minus(Duration::from_millis(earlier));
+        assert_eq!(take(before), (false, false), "{earlier}");
+    }
+    assert_eq!(take(now.minus(Duration::from_secs(60))), (true, true));
 });
 
 /// Has everything in the queue written by a clock that was two hours ahead, due that much later than it said.
