@@ -180,13 +180,14 @@ async fn resend_invitation(
 ///
 /// Its link stops working, its seat is released, and mail that is still queued is not sent. An account
 /// that the invitation made and nobody has used is deleted with it; one that is in use counts as
-/// accepted (`invitation_ended`): remove the member instead. Staff revoke those that they sent.
+/// accepted (`invitation_ended`): remove the member instead. Staff revoke those that they sent, while they manage
+/// its groups and the person.
 #[utoipa::path(
     tag = "Invitations",
     params(InvitationPath, IdempotencyHeader),
     responses(
         (status = 200, description = "The invitation as it is now.", body = InvitationBody),
-        OrganizationErrors, NoSuchInvitation, EndedInvitation, LastAdmin
+        OrganizationErrors, NoSuchInvitation, EndedInvitation, LastAdmin, NotManagedAnyMore
     ),
     extensions(("x-permission" = json!(Invite::NAME)))
 )]
@@ -214,6 +215,8 @@ fn already_member() -> Error {
 problems! {
     /// Of a list of addresses.
     NoAddress: no_address;
+    /// Of staff whose group it was.
+    NotManagedAnyMore: group_not_managed;
     /// Of sending an invitation again.
     ResendErrors: group_not_managed already_member;
 }

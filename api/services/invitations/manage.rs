@@ -101,7 +101,7 @@ pub fn resend(
 }
 
 /// The request names no groups, so that none of its fields is at fault.
-fn beyond_reach(error: Error) -> Error {
+pub(super) fn beyond_reach(error: Error) -> Error {
     match error.code() {
         Code::ValidationFailed => group_not_managed(),
         _ => error,
@@ -115,7 +115,7 @@ pub fn group_not_managed() -> Error {
     )
 }
 
-fn group_ids(connection: &mut Connection, id: InvitationId) -> Result<Vec<GroupId>> {
+pub(super) fn group_ids(connection: &mut Connection, id: InvitationId) -> Result<Vec<GroupId>> {
     let mut groups = invitations::groups_of(connection, &[id])?;
     let groups = groups.remove(&id).unwrap_or_default();
     Ok(groups.into_iter().map(|(group, _)| group).collect())

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::errors::{ended, no_such_invitation};
-use super::manage::{find_visible, load};
+use super::manage::{beyond_reach, find_visible, group_ids, group_not_managed, load};
 use super::view::InvitationView;
 use crate::domain::events::InvitationEvent;
 use crate::domain::ids::{AccountId, InvitationId, OrganizationId};
@@ -18,15 +18,16 @@ use crate::services::unit_of_work::UnitOfWork;
 use crate::store::invitations::Invitation;
 use crate::store::memberships::Membership;
 use crate::store::{
-    account_deletion, accounts, invitations, managed_accounts, memberships as membership_store,
-    organizations,
+    account_deletion, accounts, invitations, managed_accounts, member_list,
+    memberships as membership_store, organizations,
 };
 
 /// Ends an invitation. An account that it made and nobody has used is deleted with it.
 ///
 /// # Errors
 /// `not_found`; `invitation_ended` where it has ended, or where its account is in use; `last_admin`
-/// where that account has been made the only admin.
+/// where that account has been made the only admin; `forbidden` where the caller manages its groups, or the member
+/// whom it made, no more.
 pub fn revoke(
     tx: &mut UnitOfWork<'_>,
     permit: &Permit<Invite>,
@@ -41,6 +42,10 @@ pub fn revoke(
             | InvitationStatus::Declined
             | InvitationStatus::Revoked) => return Err(ended(status)),
         }
+        let groups = group_ids(tx.connection, id)?;
+        permit
+            .require_within_reach(tx.connection, &groups, invitation.account_type)
+            .map_err(beyond_reach)?;
         if invitation.kind == InvitationKind::NewAccount
             && let Some(account) = invitation.account_id
         {
@@ -162,7 +167,7 @@ fn require_may_delete(
         return Err(in_use());
     }
     match membership_store::find(tx.connection, permit.organization.id, id)? {
-        Some(membership) => require_may_remove(permit, &membership),
+        Some(membership) => require_may_remove(tx, permit, &membership),
         None => Ok(()),
     }
 }
@@ -174,12 +179,23 @@ fn in_use() -> Error {
     )
 }
 
-fn require_may_remove(permit: &Permit<Invite>, membership: &Membership) -> Result<()> {
-    let is_staff = membership.account_type.is_staff() || membership.role == Role::Admin;
-    if permit.restricted_to_manager().is_some() && is_staff {
+fn require_may_remove(
+    tx: &mut UnitOfWork<'_>,
+    permit: &Permit<Invite>,
+    membership: &Membership,
+) -> Result<()> {
+    let Some(manager) = permit.restricted_to_manager() else {
+        return Ok(());
+    };
+    if membership.account_type.is_staff() || membership.role == Role::Admin {
         return Err(Error::forbidden(
             "They have become staff or an admin meanwhile: only admins take that back.",
         ));
+    }
+    let (organization, account) = (permit.organization.id, membership.account_id);
+    let reached = member_list::within_reach(tx.connection, organization, manager, &[account])?;
+    if reached.is_empty() {
+        return Err(group_not_managed());
     }
     Ok(())
 }

@@ -37,6 +37,53 @@ async fn school_with_staff(app: &App) -> (Organization<'_>, Person<'_>, Person<'
     (school, teacher, student, group)
 }
 
+both_databases!(who_is_beyond_reach_is_not_taken_back, |app| {
+    let (school, teacher, _, group) = school_with_staff(app).await;
+    let others = school.class("7B").await;
+    let mut paths = Vec::new();
+    for email in ["moved@x.example", "left@x.example"] {
+        let body = json!({ "emails": [email], "account_type": "student", "group_ids": [group] });
+        let invited = teacher.post(&school.path("/invitations"), body).await;
+        let id = text(&invited.expect_status(200)["results"][0]["invitation_id"]);
+        paths.push(school.path(&format!("/invitations/{id}")));
+    }
+    // One pupil goes into another class.
+    let moved = school.member_by_address("moved@x.example").await;
+    let moved = text(&moved.expect("no member")["account_id"]);
+    let add = json!({ "account_ids": [moved] });
+    let added = school
+        .admin
+        .post(&school.path(&format!("/groups/{others}/members")), add)
+        .await;
+    assert!(added.status.is_success(), "{}", added.text);
+    let place = school.path(&format!("/groups/{group}/members"));
+    let body = json!({ "account_ids": [moved] });
+    let gone = school.admin.post(&format!("{place}/remove"), body).await;
+    gone.expect_status(200);
+    let revoke = async |person: &Person<'_>, path: &str| {
+        person.post(&format!("{path}/revoke"), json!({})).await
+    };
+    revoke(&teacher, &paths[0])
+        .await
+        .expect_problem(403, "forbidden");
+
+    // Then the teacher manages the class no more.
+    let plain = json!({ "role": "member" });
+    let demoted = school
+        .admin
+        .patch(&format!("{place}/{}", teacher.id), plain)
+        .await;
+    demoted.expect_status(200);
+    revoke(&teacher, &paths[1])
+        .await
+        .expect_problem(403, "forbidden");
+    for (path, email) in paths.iter().zip(["moved@x.example", "left@x.example"]) {
+        assert!(school.member_by_address(email).await.is_some(), "{email}");
+        revoke(&school.admin, path).await.expect_status(200);
+        assert!(school.member_by_address(email).await.is_none(), "{email}");
+    }
+});
+
 both_databases!(anonymous_learners_and_outsiders_are_refused, |app| {
     let (school, _, student, _) = school_with_staff(app).await;
     let valley = app.organization("Valley School", "school").await;
@@ -117,12 +164,18 @@ both_databases!(staff_invite_learners_into_their_own_groups, |app| {
     let theirs = school.path(&format!("/invitations/{theirs}"));
     let resend = format!("{theirs}/resend");
     teacher.post(&resend, json!({})).await.expect_status(200);
-    // They may not invite to a group that they no longer manage.
+    // They may not invite to a group that they no longer manage, nor take its members away.
     stop_managing(app, &group);
-    let refused = teacher.post(&resend, json!({})).await;
-    refused.expect_problem(403, "forbidden");
     let revoke = format!("{theirs}/revoke");
-    teacher.post(&revoke, json!({})).await.expect_status(200);
+    for again in [&resend, &revoke] {
+        let refused = teacher.post(again, json!({})).await;
+        refused.expect_problem(403, "forbidden");
+    }
+    school
+        .admin
+        .post(&revoke, json!({}))
+        .await
+        .expect_status(200);
     let page = school.admin.get(&all).await.expect_status(200);
     assert_eq!(page["items"].as_array().unwrap().len(), 2);
     assert_eq!(school.students().await, (2, 0));
