@@ -27,7 +27,7 @@ pub enum MailCommand {
     /// Send a mail the way that is configured, at once, and tell what became of it.
     Test {
         /// The address to send it to.
-        #[arg(long)]
+        #[arg(long, allow_hyphen_values = true)]
         to: String,
     },
 }

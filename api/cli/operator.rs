@@ -21,7 +21,7 @@ pub enum OperatorCommand {
     /// has the address already gets this password and is signed out everywhere.
     Create {
         /// The address to sign in with.
-        #[arg(long)]
+        #[arg(long, allow_hyphen_values = true)]
         email: String,
         /// What other people see; the address unless given.
         #[arg(long)]
@@ -30,7 +30,7 @@ pub enum OperatorCommand {
     /// Take the right away from an operator, who is signed out everywhere. The account stays.
     Revoke {
         /// The address of the operator.
-        #[arg(long)]
+        #[arg(long, allow_hyphen_values = true)]
         email: String,
     },
     /// Print the address and the name of every operator.

@@ -55,7 +55,8 @@ fn an_import_works_beside_a_running_server_on_the_same_file() {
         write_file(&installation, "people.csv", &file);
         // A list from before, which others may read.
         std::fs::write(installation.path("list.csv"), "old").expect("no file");
-        let mut command = installation.command(&import_arguments("people.csv", &school));
+        let arguments = import_arguments("people.csv", &school);
+        let mut command = installation.command(&[&arguments[..], &["--overwrite"]].concat());
         let command = tokio::task::spawn_blocking(move || command.output());
         // Meanwhile the server reads and writes.
         let mut requests = 0;
@@ -233,6 +234,42 @@ fn names_are_imported_as_well() {
     assert!(errors.contains("username_invalid"), "{errors}");
 }
 
+#[test]
+fn a_list_of_passwords_is_not_written_over() {
+    let installation = Installation::on_sqlite();
+    let process = installation.start();
+    let school = block_on(process.school("Hill Road School"));
+    let write = |text: &str| {
+        std::fs::write(installation.path("names.txt"), text).expect("no file");
+    };
+    let read = |file: &str| std::fs::read_to_string(installation.path(file)).expect("no file");
+    write("Jane Doe\n\u{200d}\n");
+    let arguments = [
+        &import_arguments("names.txt", &school)[..],
+        &["--usernames"],
+    ]
+    .concat();
+    printed(&installation.run(&arguments));
+    let first = read("list.csv");
+
+    write("Ann Lee\n");
+    let told = refused(&installation.run(&arguments));
+    assert!(
+        told.contains("list.csv is there already") && told.contains("--overwrite"),
+        "{told}"
+    );
+    std::fs::remove_file(installation.path("list.csv")).expect("no list");
+    let told = refused(&installation.run(&arguments));
+    assert!(told.contains("name another file by --errors"), "{told}");
+    assert!(!installation.path("list.csv").exists());
+    let members = block_on(school.get(&process, "/members?search=Lee"));
+    assert_eq!(members.expect_status(200)["items"], serde_json::json!([]));
+
+    printed(&installation.run(&[&arguments[..], &["--overwrite"]].concat()));
+    let second = read("list.csv");
+    assert!(second.contains("Ann Lee") && second != first, "{second}");
+}
+
 fn create_operator(installation: &Installation, email: &str, password: &str) -> Output {
     let mut child = installation
         .command(&["operator", "create", "--email", email])
@@ -250,6 +287,12 @@ fn create_operator(installation: &Installation, email: &str, password: &str) -> 
 #[test]
 fn an_operator_is_made_with_a_password_from_standard_input() {
     let installation = Installation::on_sqlite();
+    let told = printed(&create_operator(
+        &installation,
+        "-op@rollcall.example",
+        PASSWORD,
+    ));
+    assert!(told.starts_with("-op@rollcall.example is"), "{told}");
     let told = printed(&create_operator(
         &installation,
         "Op@Rollcall.Example",
@@ -450,7 +493,7 @@ fn an_import_that_became_nothing_ends_with_an_error() {
     let output = installation.run(&arguments);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let told = String::from_utf8_lossy(&output.stderr);
-    assert!(told.contains("it was nothing"), "{told}");
+    assert!(told.contains("nothing was created"), "{told}");
     let list = std::fs::read_to_string(installation.path("list.csv")).expect("no list");
     assert!(list.contains("refused"), "{list}");
 }

@@ -50,6 +50,9 @@ pub struct ImportArguments {
     /// Where the failed rows go, if there are any.
     #[arg(long, default_value = "errors.csv")]
     errors: PathBuf,
+    /// Write over the files of --output and --errors where they are there already.
+    #[arg(long)]
+    overwrite: bool,
     /// Make a password where the file has none.
     #[arg(long)]
     generate_missing_passwords: bool,
@@ -79,7 +82,8 @@ fn parse_encoding(label: &str) -> Result<Encoding, String> {
 }
 
 fn parse_delimiter(word: &str) -> Result<Delimiter, String> {
-    serde_json::from_value(word.into()).map_err(|error| error.to_string())
+    serde_json::from_value(word.into())
+        .map_err(|_| "expected comma, semicolon, tab or pipe".to_owned())
 }
 
 /// A file on this machine.
@@ -105,6 +109,7 @@ impl FileSource for LocalFile {
 /// # Errors
 /// As the API's operation; or where a file cannot be read or written.
 pub fn run(arguments: &ImportArguments, state: &State) -> Result<(), CommandError> {
+    require_new_files(arguments)?;
     let organization = find_organization(arguments, state)?;
     let output = OutputFile::create(&arguments.output)?;
     let import = if arguments.usernames {
@@ -130,10 +135,26 @@ pub fn run(arguments: &ImportArguments, state: &State) -> Result<(), CommandErro
     }
 }
 
+/// Refuses to write over a list of passwords: nobody else may have them.
+fn require_new_files(arguments: &ImportArguments) -> Result<(), CommandError> {
+    let files = [
+        ("--output", &arguments.output),
+        ("--errors", &arguments.errors),
+    ];
+    match files.into_iter().find(|(_, path)| path.exists()) {
+        Some((option, path)) if !arguments.overwrite => Err(CommandError::Usage(format!(
+            "{} is there already, and may be the only list of its passwords: name another file by {option}, or pass \
+             --overwrite",
+            path.display()
+        ))),
+        Some(_) | None => Ok(()),
+    }
+}
+
 const fn words_of(failure: StoredFailure) -> &'static str {
     match failure {
         StoredFailure::RowErrors | StoredFailure::SeatShortage => {
-            "all or nothing was asked for, and it was nothing"
+            "nothing was created: refuse_all was asked for, and a row was bad or had no seat"
         }
         StoredFailure::ProcessingFailed => {
             "Rollcall could not go on with it, for a reason that its log tells"
@@ -165,6 +186,12 @@ fn submit_csv(
     state: &State,
     organization: OrganizationId,
 ) -> Result<ImportId, CommandError> {
+    if arguments.file.is_dir() {
+        let path = arguments.file.display();
+        return Err(CommandError::Usage(format!(
+            "{path} is a folder, and no file"
+        )));
+    }
     let file = File::open(&arguments.file)
         .map_err(|error| CommandError::file(arguments.file.display(), error))?;
     let permit = at_command_line(state, |tx| permit::<ManageImports>(tx, organization))?;
@@ -217,15 +244,19 @@ fn options(arguments: &ImportArguments) -> Options {
 
 fn report(arguments: &ImportArguments, finished: &ImportWithCounts) -> String {
     let mut report = format!(
-        "{}: {} of {} rows became accounts. Their passwords are in {}.\n",
+        "{}: {} of {} rows became accounts.",
         finished.import.status,
         finished.created(),
         finished.import.rows_total,
-        arguments.output.display()
     );
+    if finished.created() > 0 {
+        report += &format!(" Their passwords are in {}.", arguments.output.display());
+    }
+    report.push('\n');
     if finished.failed() > 0 {
         report += &format!(
-            "Rows that failed: {}. Correct them in {} and import that file again.\n",
+            "Rows that failed: {}. Correct them in {} and import that file, with other files for --output and \
+             --errors.\n",
             finished.failed(),
             arguments.errors.display()
         );
