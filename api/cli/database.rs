@@ -103,11 +103,25 @@ fn copy(arguments: &CopyArguments) -> Result<(), CommandError> {
     tell("reading every row again on both sides");
     compare(&mut ends, &tables)?;
     copy::finish(&mut ends, Clock::system().now())?;
-    print(
-        "The copy is whole. Start servers with it and the same two keys (ROLLCALL_DATABASE_URL, \
-         ROLLCALL_SIGNING_KEY_FILE, ROLLCALL_SEALING_KEY_FILE). No server starts with the source any more: archive \
-         it. To go back to it before the copy is served: rollcall database reopen --database <the source>\n",
-    )
+    print(&format!(
+        "The copy is whole. {} No server starts with the source any more: archive it. To go back to it before the copy \
+         is served: rollcall database reopen --database <the source>\n",
+        start_with(&to)
+    ))
+}
+
+/// How servers are started with the copy.
+const fn start_with(copy: &DatabaseUrl) -> &'static str {
+    match copy {
+        DatabaseUrl::Postgres(_) => {
+            "Start servers with ROLLCALL_DATABASE_URL and the three keys that the source was served with \
+             (ROLLCALL_SIGNING_KEY_FILE, ROLLCALL_SEALING_KEY_FILE, ROLLCALL_FEDERATION_KEY_FILE)."
+        }
+        DatabaseUrl::Sqlite(_) => {
+            "Put the three keys that the source was served with beside its file, as signing.pem, sealing.key and \
+             federation.pem, and start the server with ROLLCALL_DATA_DIR."
+        }
+    }
 }
 
 fn reopen(url: &str) -> Result<(), CommandError> {

@@ -147,7 +147,7 @@ fn in_use(end: &str, error: &diesel::result::Error) -> Error {
     Error::refused(Code::Unavailable, detail)
 }
 
-fn of_end(end: &str, error: &dyn std::fmt::Display) -> Error {
+pub(super) fn of_end(end: &str, error: &dyn std::fmt::Display) -> Error {
     Error::refused(Code::Unavailable, format!("the {end}: {error}"))
 }
 

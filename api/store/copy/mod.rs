@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 use diesel::connection::SimpleConnection as _;
 use serde_json::Value;
 
+use self::ends::of_end;
 use self::rows::Row;
 use super::Connection;
 use super::copied_tables::{self, Progress};
@@ -29,14 +30,17 @@ use crate::error::{Code, Error, Result};
 /// Marks in the target that a copy begins, or finds how far the one that was broken off has come.
 ///
 /// # Errors
-/// A target that holds anything else.
+/// A target that holds anything else, and a source that was copied into another one already.
 pub fn begin(ends: &mut Ends, tables: &[Table]) -> Result<BTreeMap<String, Progress>> {
+    let source = &mut ends.source;
     transaction(&mut ends.target, |target| {
         let unfinished = copied_tables::progress(target)?;
         if !unfinished.is_empty() {
             return Ok(unfinished);
         }
         require_empty(target, tables)?;
+        // Two copies that are served would share sessions and keys, and drift apart.
+        copied_tables::require_served(source).map_err(|error| of_end("source", &error))?;
         let names: Vec<_> = tables.iter().map(|table| table.name.as_str()).collect();
         copied_tables::begin(target, &names)?;
         copied_tables::progress(target)

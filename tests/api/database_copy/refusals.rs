@@ -66,6 +66,15 @@ fn a_source_that_a_server_works_on_and_a_target_with_rows_are_refused() {
         again.contains("is not empty, but has rows in organizations"),
         "{again}"
     );
+    let other = server.create_database(None);
+    let copied_away = told(&copy(&source, &other.url));
+    assert!(
+        copied_away.contains("the source: it was copied into another database")
+            && copied_away.contains("rollcall database reopen"),
+        "{copied_away}"
+    );
+    printed(&super::reopen(&source));
+    printed(&copy(&source, &other.url));
     let moved = Installation::on_database(database);
     let url = moved.settings()["database_url"].clone();
     let process = moved.start();
@@ -151,9 +160,10 @@ fn a_source_is_served_again_when_it_is_reopened_only() {
     let report = String::from_utf8_lossy(&doctor.stdout);
     assert_eq!(doctor.status.code(), Some(1), "{report}");
     assert!(report.contains("was copied into another"), "{report}");
-    // The copy itself is served, and what was copied can be compared and copied anew.
+    // The copy itself is served, and what was copied can be compared, and copied anew once it is reopened.
     printed(&check(&source, &database.url));
     let other = server.create_database(None);
+    printed(&reopen(&source));
     printed(&copy(&source, &other.url));
     let moved = Installation::on_database(other);
     printed(&moved.run(&["migrate"]));
