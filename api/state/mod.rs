@@ -305,25 +305,41 @@ const SEALING_KEYS: &str = "sealing.key";
 /// # Errors
 /// Where the configuration does not say it, and no data folder has them.
 pub fn key_files(config: &Config) -> Result<KeyFiles, StartError> {
-    let find = |named: &Option<PathBuf>, name: &str, variable, command| {
-        let beside_database = || config.is_embedded().then(|| config.data_dir.join(name));
-        let found = named.clone().or_else(beside_database);
-        found.ok_or(StartError::KeyNotSet { variable, command })
-    };
     Ok(KeyFiles {
-        signing: find(
-            &config.signing_key_file,
-            SIGNING_KEYS,
-            "ROLLCALL_SIGNING_KEY_FILE",
-            "openssl genpkey -algorithm ed25519",
-        )?,
-        sealing: find(
-            &config.sealing_key_file,
-            SEALING_KEYS,
-            "ROLLCALL_SEALING_KEY_FILE",
-            "openssl rand -base64 32",
-        )?,
+        signing: signing_key_file(config)?,
+        sealing: sealing_key_file(config)?,
     })
+}
+
+/// Where the keys are that sign access tokens.
+///
+/// # Errors
+/// As of [`key_files`].
+pub fn signing_key_file(config: &Config) -> Result<PathBuf, StartError> {
+    let file = config.signing_key_file.clone();
+    file.or_else(|| in_data_folder(config, SIGNING_KEYS))
+        .ok_or(StartError::KeyNotSet {
+            variable: "ROLLCALL_SIGNING_KEY_FILE",
+            command: "openssl genpkey -algorithm ed25519",
+        })
+}
+
+/// Where the keys are that seal what is kept.
+///
+/// # Errors
+/// As of [`key_files`].
+pub fn sealing_key_file(config: &Config) -> Result<PathBuf, StartError> {
+    let file = config.sealing_key_file.clone();
+    file.or_else(|| in_data_folder(config, SEALING_KEYS))
+        .ok_or(StartError::KeyNotSet {
+            variable: "ROLLCALL_SEALING_KEY_FILE",
+            command: "openssl rand -base64 32",
+        })
+}
+
+/// Beside an embedded database.
+fn in_data_folder(config: &Config, name: &str) -> Option<PathBuf> {
+    config.is_embedded().then(|| config.data_dir.join(name))
 }
 
 /// Whether the data folder of an embedded installation has keys, which are made with its database.

@@ -163,7 +163,7 @@ fn a_database_without_its_keys_is_a_failure() {
     std::fs::write(installation.path("data/signing.pem"), "none").expect("no key");
     Report::of(&installation)
         .ends("failure")
-        .tells("sealing_key", "failure", &["is gone", "always had"])
+        .tells("sealing_key", "failure", &["is not there", "always had"])
         .tells(
             "signing_key",
             "failure",
@@ -183,6 +183,11 @@ fn replicas_without_keys_are_a_failure() {
             "signing_key",
             "failure",
             &["ROLLCALL_SIGNING_KEY_FILE is not set"],
+        )
+        .tells(
+            "sealing_key",
+            "failure",
+            &["ROLLCALL_SEALING_KEY_FILE is not set"],
         )
         .tells(
             "database",

@@ -8,19 +8,16 @@ use crate::crypto::access_token::SigningKeys;
 use crate::crypto::key_file::KeyError;
 use crate::crypto::sealing::SealingKeys;
 use crate::domain::database_url::DatabaseUrl;
-use crate::state::{self, KeyFiles};
+use crate::state::{self, StartError};
 
 pub fn check(config: &Config) -> Vec<Finding> {
-    let mut findings = vec![data_folder(config), private_files(config)];
-    match state::key_files(config) {
-        Ok(files) => findings.extend(keys(config, &files)),
-        Err(error) => findings.push(Check::SigningKey.failure(
-            error.to_string(),
-            "Make both keys once, and give every replica the same (docs/deployment.md)",
-        )),
-    }
-    findings.push(disk(config));
-    findings
+    vec![
+        data_folder(config),
+        private_files(config),
+        signing_key(config),
+        sealing_key(config),
+        disk(config),
+    ]
 }
 
 fn data_folder(config: &Config) -> Finding {
@@ -64,21 +61,32 @@ fn private_files(config: &Config) -> Finding {
     )
 }
 
-fn keys(config: &Config, files: &KeyFiles) -> [Finding; 2] {
-    let signing = SigningKeys::load(&files.signing, false, "").map(|keys| {
+fn signing_key(config: &Config) -> Finding {
+    let load = |file: &Path| {
+        let keys = SigningKeys::load(file, false, "")?;
         let ids = keys.ids();
         let first = ids.first().copied().unwrap_or_default();
-        format!("{first} signs; {}", counted(ids.len(), &files.signing))
-    });
-    let sealing = SealingKeys::load(&files.sealing, false).map(|keys| {
+        Ok(format!("{first} signs; {}", counted(ids.len(), file)))
+    };
+    key(
+        config,
+        (Check::SigningKey, state::signing_key_file(config)),
+        load,
+    )
+}
+
+fn sealing_key(config: &Config) -> Finding {
+    let load = |file: &Path| {
+        let keys = SealingKeys::load(file, false)?;
         let ids = keys.ids();
         let first = ids.first().map(ToString::to_string).unwrap_or_default();
-        format!("{first} seals; {}", counted(ids.len(), &files.sealing))
-    });
-    [
-        key(config, (Check::SigningKey, &files.signing), signing),
-        key(config, (Check::SealingKey, &files.sealing), sealing),
-    ]
+        Ok(format!("{first} seals; {}", counted(ids.len(), file)))
+    };
+    key(
+        config,
+        (Check::SealingKey, state::sealing_key_file(config)),
+        load,
+    )
 }
 
 fn counted(keys: usize, file: &Path) -> String {
@@ -91,24 +99,34 @@ fn counted(keys: usize, file: &Path) -> String {
 
 fn key(
     config: &Config,
-    (check, file): (Check, &Path),
-    loaded: Result<String, KeyError>,
+    (check, file): (Check, Result<PathBuf, StartError>),
+    load: impl FnOnce(&Path) -> Result<String, KeyError>,
 ) -> Finding {
-    match loaded {
+    let file = match file {
+        Ok(file) => file,
+        Err(error) => {
+            return check.failure(
+                error.to_string(),
+                "Make the keys once, and give every replica the same (docs/deployment.md)",
+            );
+        }
+    };
+    match load(&file) {
         Ok(found) => check.ok(found),
-        Err(_) if is_made_at_the_start(config, file) => {
+        Err(_) if is_made_at_the_start(config, &file) => {
             check.skipped(format!("{}: the first start makes it", file.display()))
         }
         Err(error) => {
             let found = if file.exists() {
                 error.to_string()
             } else {
-                format!("{} is gone", file.display())
+                format!("{} is not there", file.display())
             };
             check.failure(
                 found,
-                "Put back the key that this installation has always had, from its back-up: with a new signing key \
-                 everybody is signed out, and a new sealing key opens nothing of what is sealed",
+                "Put back the key that this installation has always had, from its back-up, or correct the setting that \
+                 names it: with a new signing key everybody is signed out, and a new sealing key opens nothing of what \
+                 is sealed",
             )
         }
     }
