@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 
 /// How this process is. Clones share it.
 #[derive(Clone, Default)]
@@ -38,7 +38,9 @@ impl ProcessStatus {
     /// `unavailable`.
     pub fn require_ready(&self) -> Result<()> {
         if self.is_stopping() {
-            return Err(Error::unavailable("the process is stopping"));
+            // As it should be, and no failure for the log.
+            let detail = "This process is stopping: send requests to another one.";
+            return Err(Error::refused(Code::Unavailable, detail));
         }
         if self.missing_workers.load(Ordering::Acquire) > 0 {
             return Err(Error::unavailable("a worker broke down"));
