@@ -151,11 +151,11 @@ pub(super) async fn redeem_invite_code(
     ClientAddress(client): ClientAddress,
     idempotency::Json { idempotency, body }: idempotency::Json<InviteCodeRequest>,
 ) -> Result<HttpResponse, Problem> {
-    let code = guessing::typed_code(&body.code)?;
     // The attempt is counted outside of the transaction that the response is stored in.
     let execution = request
         .run(move |tx, ()| {
             let account = tx.context.principal.session()?.account.clone();
+            let code = guessing::typed_code(&body.code)?;
             let guesser = Guesser::of(&tx.context.principal, client);
             guessing::counted(tx, &guesser, |tx| {
                 idempotency.execute(tx, |tx| {
