@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 #[allow(dead_code, reason = "describes the header in the document")]
 pub struct IfNoneMatchHeader {
     /// The `ETag` of an earlier response: where it is still so, the response is 304 without a body.
-    #[param(rename = "If-None-Match")]
+    #[param(rename = "If-None-Match", nullable = false)]
     if_none_match: Option<String>,
 }
 

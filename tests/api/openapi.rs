@@ -385,6 +385,34 @@ fn whatever_reads_a_body_says_how_it_refuses_one() {
 }
 
 #[test]
+fn whatever_reads_a_query_says_how_it_refuses_one() {
+    let document = document();
+    for (name, operation) in operations(&document) {
+        let parameters = operation["parameters"].as_array().into_iter().flatten();
+        let has_query = parameters
+            .map(|parameter| followed(&document, parameter))
+            .any(|parameter| parameter["in"] == "query");
+        // Browsers are sent on, whatever they bring.
+        let is_for_browsers = operation["responses"].get("303").is_some();
+        let refuses = operation["responses"].get("400").is_some();
+        assert!(!has_query || is_for_browsers || refuses, "{name} lacks 400");
+    }
+}
+
+/// What is left out is not there.
+#[test]
+fn no_parameter_is_null() {
+    let document = document();
+    for (name, operation) in operations(&document) {
+        let parameters = operation["parameters"].as_array().into_iter().flatten();
+        for parameter in parameters.map(|parameter| followed(&document, parameter)) {
+            let schema = parameter["schema"].to_string();
+            assert!(!schema.contains("\"null\""), "{name}: {parameter}");
+        }
+    }
+}
+
+#[test]
 fn every_operation_can_succeed_and_fail() {
     let document = document();
     for (name, operation) in operations(&document) {

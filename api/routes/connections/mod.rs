@@ -30,6 +30,7 @@ pub use self::responses::{ConnectionBody, ConnectionWarning, Described};
 pub use self::set_up::SetUpConnectionRequest;
 pub use self::testing::{Incomplete, NoSuchTest};
 use super::extract::idempotency;
+use super::extract::reading::read_query;
 use super::extract::{
     Guard, IdempotencyHeader, InOrganization, MetadataJson, OrganizationPath, Prepared, Query,
 };
@@ -37,6 +38,7 @@ use super::page::{PageQuery, Paged};
 use super::problem::{Problem, problems};
 use super::refusals::{
     BodyErrors, InvalidName, NoFederationKey, OrganizationErrors, PageErrors, TooManyTries,
+    refusal_of,
 };
 use crate::domain::connections::SamlSettings;
 use crate::domain::ids::ConnectionId;
@@ -71,6 +73,11 @@ problems! {
     UnusableApp: unknown_app;
     /// Of deleting.
     WouldLockOut: last_connection members_locked_out;
+    MalformedForce: malformed_force;
+}
+
+fn malformed_force() -> Error {
+    refusal_of(read_query::<DeleteConnectionQuery>("force=perhaps"))
 }
 
 fn members_locked_out() -> Error {
@@ -300,7 +307,7 @@ struct DeleteConnectionQuery {
     params(ConnectionPath, DeleteConnectionQuery),
     responses(
         (status = 204, description = "Deleted."),
-        OrganizationErrors, NoSuchConnection, WouldLockOut
+        OrganizationErrors, MalformedForce, NoSuchConnection, WouldLockOut
     ),
     extensions(("x-permission" = json!(ManageConnections::NAME)))
 )]
