@@ -45,10 +45,15 @@ fn utf32() -> FileRefused {
 pub(super) fn unmarked_utf16(start: &[u8]) -> Option<Encoding> {
     const LOOKED_AT: usize = 4_096;
     let start = start.get(..LOOKED_AT).unwrap_or(start);
-    if !start.iter().any(|byte| is_control(*byte)) {
+    let controls = start.iter().filter(|byte| is_control(**byte)).count();
+    if controls == 0 {
         return None;
     }
     by_zero_bytes(start).or_else(|| {
+        // A single one in a short text is damage, whatever the others may be taken for.
+        if controls == 1 {
+            return None;
+        }
         let both = [Encoding::Utf16Le, Encoding::Utf16Be].into_iter();
         let share = |encoding| Some((share_of_two_blocks(start, encoding)?, encoding));
         let (share, encoding) = both.filter_map(share).max_by_key(|(share, _)| *share)?;
@@ -147,6 +152,9 @@ mod tests {
             "a",
             "",
             "email,name\na@x.org,A\0da\n",
+            "a\0b\n",
+            "a\0b\r\n",
+            "ab\u{1}d",
             "\0\0\0\0",
         ] {
             assert_eq!(unmarked_utf16(text.as_bytes()), None, "{text:?}");
