@@ -1,5 +1,5 @@
-//! The time, as the application sees it: the system's, or one that a test sets; and ids, which are made
-//! from it.
+//! The time, as the application sees it: the system's, or one that a test sets; and ids, which are always made
+//! from the system's.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};

@@ -59,7 +59,7 @@ fn text_of(path: &Path, key: &str, value: toml::Value) -> Result<String, ConfigE
         | toml::Value::Array(_)
         | toml::Value::Table(_) => Err(refused(
             path,
-            format!("{key} has to be a text or a whole number"),
+            format!("{key} has to be a text, a whole number, true or false"),
         )),
     }
 }

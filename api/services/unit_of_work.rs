@@ -52,8 +52,8 @@ impl Services {
         self.run_until(Instant::now() + TIMEOUT, context, work)
     }
 
-    /// As [`Services::run`], waiting for a connection until the deadline. Workers are told of work that
-    /// was queued, when it is committed.
+    /// As [`Services::run`], waiting for a connection until the deadline. Workers are told of what was queued
+    /// when the work has ended, committed or not: they look for themselves.
     ///
     /// # Errors
     /// As there.
