@@ -102,7 +102,8 @@ impl Section {
         match self {
             Self::Keys => Some(
                 "On SQLite the keys are created in the data folder at the first start. On PostgreSQL \
-                 every replica needs the same keys, so the first two settings are required.",
+                 every replica needs the same keys, so the first two settings are required. The third is for \
+                 single sign-on with `private_key_jwt` or SAML.",
             ),
             Self::Mail => Some(
                 "`rollcall mail test --to you@example.org` sends a mail with these settings and \

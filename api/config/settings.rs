@@ -216,9 +216,9 @@ settings! {
         is_secret: false,
     }
 
-    /// File of the RSA keys, in PEM (PKCS#8), that identify Rollcall to foreign systems: `private_key_jwt`, LTI, SAML. The
-    /// first key signs, and is the one that identity providers of SAML encrypt for; every key is published, and decrypts.
-    /// `openssl genpkey -algorithm rsa` makes one.
+    /// File of the RSA keys, in PEM (PKCS#8), that identify Rollcall to identity providers: for single sign-on with
+    /// `private_key_jwt` or SAML. The first key signs, and is the one that identity providers of SAML encrypt for; every
+    /// key is published, and decrypts. `openssl genpkey -algorithm rsa` makes one.
     FEDERATION_KEY_FILE: Option<PathBuf> {
         name: "federation_key_file",
         section: Keys,

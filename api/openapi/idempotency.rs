@@ -16,6 +16,10 @@ const REPLAYED: &str = "IdempotentReplayed";
 /// The header that the parameters of an operation name whose handler takes a key.
 const HEADER: &str = "Idempotency-Key";
 
+const DESCRIPTION: &str = "A name for this request, so that it is done once however often it is sent: 1 to 255 visible \
+                           ASCII characters, in quotes or bare. For 24 hours the same key with the same request gets \
+                           the first response again.";
+
 /// Adds the parts that operations share.
 pub fn add_components(components: &mut Components) {
     let schemas = &mut components.schemas;
@@ -56,7 +60,7 @@ pub fn describe(operation: &mut Operation) {
 fn key() -> Object {
     ObjectBuilder::new()
         .schema_type(Type::String)
-        .description(Some("The name of a request."))
+        .description(Some(DESCRIPTION))
         .min_length(Some(1))
         .max_length(Some(255))
         .pattern(Some("^[!-~]+$"))
@@ -69,11 +73,7 @@ fn parameter() -> Parameter {
         .name(HEADER)
         .parameter_in(ParameterIn::Header)
         .required(Required::False)
-        .description(Some(
-            "A name for this request, so that it is done once however often it is sent: 1 to 255 \
-             visible ASCII characters, in quotes or bare. For 24 hours the same key with the same \
-             request gets the first response again.",
-        ))
+        .description(Some(DESCRIPTION))
         .schema(Some(Ref::from_schema_name(KEY)))
         .build()
 }

@@ -59,7 +59,7 @@ use crate::routes::{self, problem};
             **Requests** carry an `X-Request-Id`, yours or one we make; it is in the response and in \
             the log."
     ),
-    servers((url = "/", description = "Where this document comes from.")),
+    servers((url = "/", description = "This server.")),
     security(("access_token" = [])),
     // Used in query parameters only, where the generator does not look for schemas.
     components(schemas(MemberOrder, Direction)),
@@ -69,21 +69,21 @@ use crate::routes::{self, problem};
         (name = "Organizations", description = "Schools and companies."),
         (name = "Imports", description = "Many accounts from one file or list of names."),
         (name = "Invite codes", description = "View and manage invite codes."),
-        (name = "Joining by a code", description = "Codes that let people in, used."),
+        (name = "Joining by a code", description = "Joining an organization or a group with an invite code."),
         (name = "Domains", description = "Email domains that organizations have proven to be theirs."),
         (name = "Apps", description = "Registrations with identity providers that connections of many organizations share."),
-        (name = "Single sign-on", description = "Connections to identity providers, tested and explained."),
-        (name = "Setting up by a link", description = "What whoever runs an identity provider does without an account."),
-        (name = "Invitations", description = "Offers to email addresses."),
+        (name = "Single sign-on", description = "Connections to identity providers: setting them up, testing them, signing in by them."),
+        (name = "Setting up by a link", description = "Setting up single sign-on with a setup link, without an account."),
+        (name = "Invitations", description = "Inviting people by their email addresses."),
         (name = "Members", description = "The people of an organization."),
         (name = "Groups", description = "Groups of people inside one organization."),
-        (name = "Grants and access", description = "What groups open, and who may open it."),
-        (name = "Seats", description = "What the licence allows."),
-        (name = "My account", description = "What concerns the caller alone."),
-        (name = "Passwords and addresses", description = "Passwords changed and forgotten, addresses verified."),
+        (name = "Grants and access", description = "Resources that groups open, and who may open them."),
+        (name = "Seats", description = "How many people an organization may have."),
+        (name = "My account", description = "The account of whoever is signed in."),
+        (name = "Passwords and addresses", description = "Changing and resetting passwords, verifying addresses."),
         (name = "API keys", description = "Keys for integrations."),
         (name = "Audit", description = "Who did what, and when."),
-        (name = "Operations", description = "For whoever runs the server.")
+        (name = "Operations", description = "For whoever runs the server: health, metrics, public keys.")
     )
 )]
 struct Head;

@@ -24,7 +24,7 @@ const STATUSES: [(&str, &str); 12] = [
     ("413", "The body is too large"),
     ("415", "The body is of a type that is not taken here"),
     ("422", "A field or a file breaks a rule"),
-    ("429", "Too many at once"),
+    ("429", "Too many requests"),
     ("500", "A fault of the server"),
     ("503", "Away for the moment"),
 ];

@@ -79,7 +79,7 @@ const fn status_and_title(code: Code) -> (u16, &'static str) {
         Code::ResultsExpired => (410, "The results are gone"),
         Code::PayloadTooLarge => (413, "Too large"),
         Code::UnsupportedMediaType => (415, "Unsupported media type"),
-        Code::ValidationFailed => (422, "A field is not as it has to be"),
+        Code::ValidationFailed => (422, "A field is invalid"),
         Code::AccountTypeNotInKind => (422, "Not an account type of this organization"),
         Code::DomainNotProvable => (422, "No organization can prove this domain"),
         Code::FileUnreadable => (422, "The file cannot be read"),
@@ -88,7 +88,7 @@ const fn status_and_title(code: Code) -> (u16, &'static str) {
         Code::EncodingUnclear => (422, "The characters of the file cannot be told"),
         Code::DelimiterUnclear => (422, "The cells of the file cannot be told apart"),
         Code::TooManyRows => (422, "Too many rows"),
-        Code::RateLimited => (429, "Too many at once"),
+        Code::RateLimited => (429, "Too many requests"),
         Code::Internal => (500, "Internal error"),
         Code::Unavailable => (503, "Unavailable for the moment"),
     }
@@ -116,7 +116,7 @@ pub const EXAMPLE_REFERENCE: &str = "K7QF2MPDXA";
 #[derive(Debug, serde::Serialize, utoipa::ToSchema)]
 #[schema(as = Problem, examples(json!({
     "type": "about:blank",
-    "title": "A field is not as it has to be",
+    "title": "A field is invalid",
     "status": 422,
     "code": "validation_failed",
     "detail": "Invalid field: /email. See `errors`.",

@@ -207,7 +207,7 @@ impl Principal {
 
 /// The refusal of an API key where a person is needed.
 pub fn takes_a_person() -> Error {
-    Error::forbidden("An API key does not do this: it belongs to a person. Sign in.")
+    Error::forbidden("This belongs to a person and takes no API key. Sign in.")
 }
 
 /// Who has sent a request, as its log line names them.

@@ -234,6 +234,14 @@ fn same_successor(tx: &mut UnitOfWork<'_>, token: &Token) -> Result<Token> {
     Err(Error::unavailable("the sealing key was just taken out"))
 }
 
+/// The refusal of whoever sends no refresh token.
+pub fn no_refresh_token() -> Error {
+    Error::refused(
+        Code::NotSignedIn,
+        "Send the refresh token as `refresh_token`, or in the cookie.",
+    )
+}
+
 /// The refusal of a refresh token that opens nothing any more.
 pub fn not_refreshable() -> Error {
     Error::refused(

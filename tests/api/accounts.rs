@@ -180,6 +180,16 @@ both_databases!(
     }
 );
 
+both_databases!(
+    whoever_sends_no_refresh_token_is_told_where_it_goes,
+    |app| {
+        let refused = app.anonymous().post("/v1/auth/refresh", json!({})).await;
+        let problem = refused.expect_problem(401, "not_signed_in");
+        let detail = "Send the refresh token as `refresh_token`, or in the cookie.";
+        assert_eq!(problem["detail"], detail);
+    }
+);
+
 async fn refresh(app: &App, token: &Value) -> TestResponse {
     let body = json!({ "refresh_token": token });
     app.anonymous().post("/v1/auth/refresh", body).await

@@ -7,7 +7,6 @@ use utoipa::ToSchema;
 
 use super::refresh_cookie::{self, CookieErrors};
 use super::tokens::{RefreshRequest, SessionKind, Tokens, presented_token, respond};
-use crate::error::Error;
 use crate::routes::extract::{
     Anonymous, BeforePasswordChange, ClientAddress, Guard as _, Json, OptionalJson, optional_token,
 };
@@ -17,7 +16,7 @@ use crate::routes::refusals::{
     AccountDeactivated, BodyErrors, OpenSessionErrors, TooManyTries, WrongCredentials,
 };
 use crate::services::sessions;
-use crate::services::sessions::{EndedSession, not_refreshable};
+use crate::services::sessions::{EndedSession, no_refresh_token, not_refreshable};
 use crate::services::sign_in;
 
 /// Who signs in.
@@ -103,7 +102,7 @@ pub(super) async fn refresh_session(
 ) -> Result<HttpResponse, Problem> {
     let state = request.scope().state.clone();
     let presented = presented_token(&http, body, &state.services.config)?;
-    let (token, kind) = presented.ok_or_else(Error::not_signed_in)?;
+    let (token, kind) = presented.ok_or_else(no_refresh_token)?;
     let issued = request
         .run(move |tx, ()| sessions::refresh(tx, &token))
         .await?;

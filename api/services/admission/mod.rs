@@ -187,12 +187,14 @@ pub fn require_account_type(organization: &Organization, account_type: AccountTy
 
 /// The refusal of an account type that this kind of organization does not have.
 pub fn account_type_not_in(kind: OrganizationKind, account_type: AccountType) -> Error {
-    let [first, second] = kind.account_types();
     Error::refused(
         Code::AccountTypeNotInKind,
-        format!(
-            "This organization is a {kind}, whose members are {first} or {second}; {account_type} is \
-             not among them."
-        ),
+        told_of_account_types(kind, account_type),
     )
+}
+
+/// Which account types there are in an organization of this kind, to whoever named another.
+pub fn told_of_account_types(kind: OrganizationKind, other: AccountType) -> String {
+    let [first, second] = kind.account_types();
+    format!("The account types of this organization are {first} and {second}; {other} is not one.")
 }

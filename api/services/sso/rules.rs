@@ -52,7 +52,7 @@ pub(super) fn require_possible(
         if let Some(account_type) = rule.then.account_type
             && !organization.kind.has(account_type)
         {
-            faults.push(not_of_kind(at, organization.kind));
+            faults.push(not_of_kind(at, organization.kind, account_type));
         }
         for (group, place) in rule.then.group_ids.iter().zip(0..) {
             if !known.contains(group) {
@@ -74,10 +74,9 @@ fn no_such_group((rule, place): (usize, usize), group: GroupId) -> FieldError {
 }
 
 /// The fault of a rule with an account type of the other kind of organization.
-fn not_of_kind(rule: usize, kind: OrganizationKind) -> FieldError {
-    let [first, second] = kind.account_types();
+fn not_of_kind(rule: usize, kind: OrganizationKind, account_type: AccountType) -> FieldError {
     let pointer = format!("/rules/{rule}/then/account_type");
-    let detail = format!("This organization is a {kind}, whose members are {first} or {second}.");
+    let detail = admission::told_of_account_types(kind, account_type);
     FieldError::new(pointer, "account_type_not_in_kind", detail)
 }
 
