@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::key_source::KeySource;
 use super::start_error::StartError;
 use crate::config::Config;
 use crate::crypto::federation_keys::FederationKeys;
@@ -27,16 +28,12 @@ pub(super) fn load(config: &Config) -> Result<Option<FederationKeys>, StartError
 /// # Errors
 /// Where the configuration does not say it, and no data folder has them.
 pub fn key_file(config: &Config) -> Result<PathBuf, StartError> {
-    let beside_database = || config.is_embedded().then(|| config.data_dir.join(NAME));
-    let named = config.federation_key_file.clone();
-    named.or_else(beside_database).ok_or_else(not_set)
-}
-
-fn not_set() -> StartError {
-    StartError::KeyNotSet {
+    const FEDERATION: KeySource = KeySource {
+        file: NAME,
         variable: "ROLLCALL_FEDERATION_KEY_FILE",
         command: "openssl genpkey -algorithm rsa",
-    }
+    };
+    FEDERATION.find(config, config.federation_key_file.as_ref())
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 mod disk;
 mod federation;
 pub mod identity_providers;
+mod key_source;
 mod lookout;
 pub mod lookups;
 mod private_files;
@@ -23,6 +24,7 @@ use std::time::{Duration, Instant};
 
 use tracing::Span;
 
+use self::key_source::KeySource;
 use self::lookout::Lookout;
 use self::lookups::Lookups;
 use self::process_status::ProcessStatus;
@@ -316,12 +318,12 @@ pub fn key_files(config: &Config) -> Result<KeyFiles, StartError> {
 /// # Errors
 /// As of [`key_files`].
 pub fn signing_key_file(config: &Config) -> Result<PathBuf, StartError> {
-    let file = config.signing_key_file.clone();
-    file.or_else(|| in_data_folder(config, SIGNING_KEYS))
-        .ok_or(StartError::KeyNotSet {
-            variable: "ROLLCALL_SIGNING_KEY_FILE",
-            command: "openssl genpkey -algorithm ed25519",
-        })
+    const SIGNING: KeySource = KeySource {
+        file: SIGNING_KEYS,
+        variable: "ROLLCALL_SIGNING_KEY_FILE",
+        command: "openssl genpkey -algorithm ed25519",
+    };
+    SIGNING.find(config, config.signing_key_file.as_ref())
 }
 
 /// Where the keys are that seal what is kept.
@@ -329,17 +331,12 @@ pub fn signing_key_file(config: &Config) -> Result<PathBuf, StartError> {
 /// # Errors
 /// As of [`key_files`].
 pub fn sealing_key_file(config: &Config) -> Result<PathBuf, StartError> {
-    let file = config.sealing_key_file.clone();
-    file.or_else(|| in_data_folder(config, SEALING_KEYS))
-        .ok_or(StartError::KeyNotSet {
-            variable: "ROLLCALL_SEALING_KEY_FILE",
-            command: "openssl rand -base64 32",
-        })
-}
-
-/// Beside an embedded database.
-fn in_data_folder(config: &Config, name: &str) -> Option<PathBuf> {
-    config.is_embedded().then(|| config.data_dir.join(name))
+    const SEALING: KeySource = KeySource {
+        file: SEALING_KEYS,
+        variable: "ROLLCALL_SEALING_KEY_FILE",
+        command: "openssl rand -base64 32",
+    };
+    SEALING.find(config, config.sealing_key_file.as_ref())
 }
 
 /// Whether the data folder of an embedded installation has keys, which are made with its database.
