@@ -25,8 +25,8 @@ macro_rules! first_locked {
     }};
 }
 
-/// How many rows a statement has that is prepared once: of fewer and of more, each number is another statement.
-pub(super) const ROWS_OF_A_BATCH: usize = 50;
+/// How many rows an `INSERT` has that is prepared once; one of any other number is another statement.
+pub(super) const ROWS_PER_INSERT: usize = 50;
 
 /// Inserts rows, and gives the results of the statements. Most rows go by statements that are prepared once: preparing
 /// one of 500 rows takes as long as running it.
@@ -44,18 +44,19 @@ macro_rules! insert_rows {
         loop {
             let some: Vec<_> = rows
                 .by_ref()
-                .take($crate::store::backend::ROWS_OF_A_BATCH)
+                .take($crate::store::backend::ROWS_PER_INSERT)
                 .collect();
-            match <[_; $crate::store::backend::ROWS_OF_A_BATCH]>::try_from(some) {
+            match <[_; $crate::store::backend::ROWS_PER_INSERT]>::try_from(some) {
                 Ok(batch) => insert!(batch),
-                Err(mut rest) => {
-                    match rest.pop() {
-                        None => {}
-                        Some(one) if rest.is_empty() => insert!(one),
-                        Some(last) => {
-                            rest.push(last);
-                            insert!(rest);
+                Err(rest) => {
+                    match rest.len() {
+                        0 => {}
+                        1 => {
+                            for one in rest {
+                                insert!(one);
+                            }
                         }
+                        _ => insert!(rest),
                     }
                     break;
                 }

@@ -42,7 +42,7 @@ impl NewRow {
 
 /// Adds a token by its hash.
 pub fn insert(connection: &mut Connection, hash: &TokenHash, token: &MailedToken) -> Result<()> {
-    insert_rows(connection, vec![NewRow::new(hash, token)])
+    insert_all_rows(connection, vec![NewRow::new(hash, token)])
 }
 
 /// Adds many tokens by their hashes.
@@ -51,10 +51,10 @@ pub fn insert_all(connection: &mut Connection, new: &[(TokenHash, MailedToken)])
         .iter()
         .map(|(hash, token)| NewRow::new(hash, token))
         .collect();
-    insert_rows(connection, rows)
+    insert_all_rows(connection, rows)
 }
 
-fn insert_rows(connection: &mut Connection, rows: Vec<NewRow>) -> Result<()> {
+fn insert_all_rows(connection: &mut Connection, rows: Vec<NewRow>) -> Result<()> {
     insert_rows!(connection, mailed_tokens::table, rows, (insert, c) => insert.execute(c));
     Ok(())
 }

@@ -136,7 +136,8 @@ impl QueryFragment<MultiBackend> for AsIndexed {
 
 sql_expression!(AsIndexed);
 
-/// What the rows of a page are sorted by, column after column, and how many of them there are.
+/// What the rows of a page are sorted by, column after column, and how many of them there are: the `ORDER BY` and the
+/// `LIMIT` of a query, behind which nothing else may stand.
 pub struct OrderOfPage {
     pub terms: &'static str,
     pub limit: i64,
