@@ -17,6 +17,7 @@ pub struct WorkSignal {
 pub struct Listener {
     signal: WorkSignal,
     kinds: HashSet<JobKind>,
+    /// How many announcements of its kinds there were when it waited last.
     received: u64,
 }
 
@@ -31,7 +32,7 @@ impl WorkSignal {
         changed.notify_all();
     }
 
-    /// Has all listeners look up: the process stops.
+    /// Wakes all listeners: the process stops.
     pub fn notify_all(&self) {
         self.notify(JobKind::ALL.iter().copied());
     }

@@ -37,8 +37,9 @@ pub struct LeaseClaim {
     pub length: Duration,
 }
 
-/// How far the clocks of those who share the work may be apart: `rollcall doctor` calls more a failure.
-pub(super) const CLOCKS_APART: Duration = Duration::from_secs(10);
+/// How far the clocks of those who share the work may be apart: further off, they take each other's, and
+/// `rollcall doctor` calls it a failure.
+pub const CLOCKS_APART: Duration = Duration::from_secs(10);
 
 impl LeaseClaim {
     /// Until when the lease holds.

@@ -13,6 +13,7 @@ use crate::domain::timestamp::Timestamp;
 use crate::error::{Error, Result};
 use crate::services::resealing;
 use crate::state;
+use crate::store::job_turns::CLOCKS_APART;
 use crate::store::migrations::{self, SchemaVersion};
 use crate::store::pooler::{MIXED_UP, Pooling};
 use crate::store::{self, Connection, Pool, copied_tables, inspection};
@@ -229,9 +230,6 @@ fn mixed_up() -> Finding {
 /// A clock further off than this is worth mending; leases of work are ten seconds.
 const WORTH_MENDING: Duration = Duration::from_secs(2);
 
-/// And one further off than this makes replicas take each other's work.
-const TOO_FAR: Duration = Duration::from_secs(10);
-
 fn clock(database: Option<Timestamp>) -> Finding {
     judge(Clock::system().now(), database)
 }
@@ -246,7 +244,7 @@ fn judge(ours: Timestamp, database: Option<Timestamp>) -> Finding {
     };
     let apart = ours.since(theirs).max(theirs.since(ours));
     let found = format!("this machine says that it is {ours}, the database {theirs}");
-    if apart > TOO_FAR {
+    if apart > CLOCKS_APART {
         Check::Clock.failure(found, advice)
     } else if apart > WORTH_MENDING {
         Check::Clock.warning(found, advice)

@@ -135,7 +135,7 @@ pub fn run(arguments: &ImportArguments, state: &State) -> Result<(), CommandErro
     }
 }
 
-/// Refuses to write over a list of passwords: nobody else may have them.
+/// Refuses to write over a list of passwords, which may stand nowhere else.
 fn require_new_files(arguments: &ImportArguments) -> Result<(), CommandError> {
     let files = [
         ("--output", &arguments.output),
