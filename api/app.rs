@@ -11,7 +11,6 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
-use crate::openapi;
 use crate::routes::documentation::{self, Documentation};
 use crate::routes::documented_paths::DocumentedPaths;
 use crate::routes::extract::framework::extract_settings;
@@ -181,12 +180,9 @@ fn connections_of_requests(config: &Config) -> usize {
 }
 
 fn server(state: &State, listener: TcpListener) -> Result<actix_web::dev::Server> {
-    let document = openapi::document()?;
-    let documented_paths = web::Data::new(DocumentedPaths::of(&document)?);
+    let documented_paths = web::Data::new(DocumentedPaths::of(documentation::DOCUMENT)?);
     let public_url = state.services.config.public_url.as_ref();
-    let document_3_0 = openapi::document_3_0(&document);
-    let documents = [document, document_3_0];
-    let documentation = web::Data::new(Documentation::new(documents, public_url)?);
+    let documentation = web::Data::new(Documentation::new(public_url));
     let metrics = web::Data::from(state.services.metrics.clone());
     let state = web::Data::new(state.clone());
     let blocking_threads =

@@ -92,14 +92,14 @@ struct Head;
 ///
 /// # Errors
 /// Never, for a document that the generator made.
-pub fn document() -> Result<Value> {
+fn document() -> Result<Value> {
     let mut document = serde_json::to_value(generated()?).map_err(Error::internal)?;
     complete::complete(&mut document);
     Ok(document)
 }
 
 /// The whole document as OpenAPI 3.0, derived from the other.
-pub fn document_3_0(document: &Value) -> Value {
+fn document_3_0(document: &Value) -> Value {
     version_3_0::derive(document)
 }
 

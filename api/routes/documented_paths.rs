@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use actix_web::http::Method;
-use serde_json::Value;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::error::{Error, Result};
 
@@ -21,6 +22,22 @@ pub struct DocumentedPath {
     is_for_browsers: bool,
 }
 
+/// What is read of a document.
+#[derive(Deserialize)]
+struct Document {
+    paths: HashMap<String, Operations>,
+}
+
+/// By their methods, as a document writes these.
+type Operations = HashMap<String, Operation>;
+
+#[derive(Deserialize)]
+struct Operation {
+    #[serde(rename = "operationId")]
+    id: Option<String>,
+    responses: HashMap<String, IgnoredAny>,
+}
+
 const METHODS: [&str; 6] = ["GET", "HEAD", "PUT", "POST", "DELETE", "PATCH"];
 
 impl DocumentedPaths {
@@ -28,11 +45,11 @@ impl DocumentedPaths {
     ///
     /// # Errors
     /// Never, for a document that the generator made: where two paths exclude each other.
-    pub fn of(document: &Value) -> Result<Self> {
-        let items = document.get("paths").and_then(Value::as_object);
+    pub fn of(document: &str) -> Result<Self> {
+        let document: Document = serde_json::from_str(document).map_err(Error::internal)?;
         let mut paths = matchit::Router::new();
-        for (pattern, item) in items.into_iter().flatten() {
-            let path = Arc::new(DocumentedPath::new(pattern, item));
+        for (pattern, operations) in document.paths {
+            let path = Arc::new(DocumentedPath::new(&pattern, operations));
             paths.insert(pattern, path).map_err(Error::internal)?;
         }
         Ok(Self(paths))
@@ -46,21 +63,22 @@ impl DocumentedPaths {
 }
 
 impl DocumentedPath {
-    fn new(pattern: &str, item: &Value) -> Self {
-        let operation = |method: &str| item.get(method.to_lowercase());
-        let has = |method| operation(method).is_some();
-        let id = |method| operation(method)?.get("operationId")?.as_str();
+    fn new(pattern: &str, mut described: Operations) -> Self {
+        let is_for_browsers = described
+            .values()
+            .any(|operation| operation.responses.contains_key("303"));
+        let operations = METHODS.into_iter().filter_map(|method| {
+            let described = described.remove(method.to_lowercase().as_str());
+            Some((method, described?.id))
+        });
+        let mut operations: HashMap<_, _> = operations.collect();
+        if let Some(get) = operations.get("GET").cloned() {
+            operations.entry("HEAD").or_insert(get);
+        }
         Self {
             pattern: pattern.to_owned(),
-            operations: METHODS
-                .into_iter()
-                .filter(|method| has(*method) || (*method == "HEAD" && has("GET")))
-                .map(|method| (method, id(method).map(str::to_owned)))
-                .collect(),
-            is_for_browsers: METHODS
-                .into_iter()
-                .filter_map(operation)
-                .any(|operation| operation.pointer("/responses/303").is_some()),
+            operations,
+            is_for_browsers,
         }
     }
 
