@@ -164,6 +164,8 @@ impl PlaceInWord<'_> {
         let beside_sign = [before, behind].into_iter().any(is_strange_sign);
         let alone = match (is_letter(before), is_letter(behind)) {
             (true, true) => self.weight_within_word(),
+            // 1º and Mª, but no name ends so.
+            (true, false) if matches!(sign, 'ª' | 'º') && self.place > 2 => VERY_RARE,
             (true, false) => weight_behind_word(sign, behind),
             (false, true) => weight_before_word(sign, before),
             (false, false) => weight_apart(sign, before, behind),

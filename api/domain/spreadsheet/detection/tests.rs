@@ -92,6 +92,19 @@ fn names_that_nobody_has_listed_are_told_apart() {
 }
 
 #[test]
+fn a_foreign_name_among_few_makes_no_gibberish_of_the_others() {
+    for (text, encoding, is_told) in [
+        ("Primož José", Encoding::Cp852, true),
+        ("Primož Société", Encoding::Cp852, false),
+        ("Krč", Encoding::Windows1250, false),
+    ] {
+        let bytes = bytes(text, encoding).unwrap();
+        let found = single_byte(&bytes).map(|found| found.decode(&bytes));
+        assert_eq!(found.ok().as_deref(), is_told.then_some(text));
+    }
+}
+
+#[test]
 fn signs_that_stand_alone_are_told_apart() {
     for text in [
         "£5",
