@@ -15,6 +15,7 @@ use crate::routes::documentation::{self, Documentation};
 use crate::routes::documented_paths::DocumentedPaths;
 use crate::routes::extract::framework::extract_settings;
 use crate::routes::mounting::Mounting;
+use crate::routes::operations::Operations;
 use crate::routes::{self, cors, middleware, security_headers};
 use crate::state::State;
 use crate::state::process_status::ProcessStatus;
@@ -179,8 +180,15 @@ fn connections_of_requests(config: &Config) -> usize {
     all.saturating_sub(of_workers).max(1)
 }
 
+fn served_operations() -> Operations {
+    let mut operations = Operations::default();
+    routes::mount(&mut Mounting::Served(&mut operations));
+    operations
+}
+
 fn server(state: &State, listener: TcpListener) -> Result<actix_web::dev::Server> {
     let documented_paths = web::Data::new(DocumentedPaths::of(documentation::DOCUMENT)?);
+    served_operations().require_documented(&documented_paths)?;
     let public_url = state.services.config.public_url.as_ref();
     let documentation = web::Data::new(Documentation::new(public_url));
     let metrics = web::Data::from(state.services.metrics.clone());
@@ -196,8 +204,7 @@ fn server(state: &State, listener: TcpListener) -> Result<actix_web::dev::Server
             .app_data(documented_paths.clone())
             .configure(extract_settings)
             .configure(documentation::mount)
-            .default_service(web::to(documentation::nothing_here))
-            .configure(|config| routes::mount(&mut Mounting::Served(config)))
+            .default_service(served_operations())
             .wrap(from_fn(documentation::require_known_method))
             .wrap(from_fn(middleware::observe))
             .wrap(Compress::default())

@@ -10,13 +10,11 @@ mod version_3_0;
 
 use std::collections::BTreeMap;
 
-use actix_web::App;
 use serde_json::{Value, json};
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::schema::{ArrayItems, Object, Schema};
 use utoipa::openapi::{OpenApi, PathItem, RefOr};
 use utoipa::{OpenApi as _, ToSchema as _};
-use utoipa_actix_web::AppExt as _;
 
 use crate::domain::limits::Limit;
 use crate::domain::members::{Direction, MemberOrder};
@@ -105,16 +103,12 @@ fn document_3_0(document: &Value) -> Value {
 
 /// What the handlers say.
 fn generated() -> Result<OpenApi> {
-    let mut head = Head::openapi();
-    head.info.version = env!("CARGO_PKG_VERSION").to_owned();
-    if let Some(description) = &mut head.info.description {
+    let mut document = Head::openapi();
+    document.info.version = env!("CARGO_PKG_VERSION").to_owned();
+    if let Some(description) = &mut document.info.description {
         description.push_str(&quotas());
     }
-    let (_, mut document) = App::new()
-        .into_utoipa_app()
-        .openapi(head)
-        .configure(|config| routes::mount(&mut Mounting::Described(config)))
-        .split_for_parts();
+    routes::mount(&mut Mounting::Described(&mut document));
     add_components(&mut document);
     complete_schemas(&mut document);
     let mut components = document.components.take().unwrap_or_default();

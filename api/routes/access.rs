@@ -1,6 +1,6 @@
 //! Whether an account may open resources (`docs/grants.md`).
 
-use actix_web::{HttpRequest, HttpResponse, get, post};
+use actix_web::{HttpRequest, HttpResponse};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -8,7 +8,7 @@ use super::bulk::refuse_wrong_number;
 use super::entity_tag::{IfNoneMatchHeader, Tagged};
 use super::extract::reading::read_query;
 use super::extract::{Guard as _, InOrganization, Json, OrganizationPath, Query};
-use super::mounting::Mounting;
+use super::mounting::{Mounting, operations};
 use super::names::GroupReference;
 use super::problem::{Problem, problems};
 use super::refusals::{BodyErrors, NoSuchMember, OrganizationErrors, refusal_of};
@@ -21,10 +21,8 @@ use crate::services::access::{self, Access};
 use crate::services::authorization::{CheckAccess, Permission as _};
 
 /// Mounts these operations.
-pub fn mount(config: &mut Mounting<'_, '_>) {
-    config
-        .service(check_access)
-        .service(check_access_to_resources);
+pub fn mount(mounting: &mut Mounting<'_>) {
+    operations!(mounting, check_access, check_access_to_resources);
 }
 
 /// Whether the account may open the resource.
@@ -154,6 +152,8 @@ pub struct CheckAccessRequest {
 ///
 /// The response has an `ETag`: ask again with `If-None-Match`, and as long as it is still so the response is 304.
 #[utoipa::path(
+    get,
+    path = "/v1/organizations/{organization_id}/access",
     tag = "Grants and access",
     params(OrganizationPath, AccessQuery, IfNoneMatchHeader),
     responses(
@@ -165,7 +165,6 @@ pub struct CheckAccessRequest {
     ),
     extensions(("x-permission" = json!(CheckAccess::NAME)))
 )]
-#[get("/v1/organizations/{organization_id}/access")]
 async fn check_access(
     http: HttpRequest,
     request: InOrganization<CheckAccess>,
@@ -192,6 +191,8 @@ fn resource_of(resource_type: &str, id: &str) -> Result<Resource> {
 /// order in which the resources were named. Nothing is changed: a `POST` has room for the list. Its `ETag`
 /// tells whether the response is the same as an earlier one.
 #[utoipa::path(
+    post,
+    path = "/v1/organizations/{organization_id}/access",
     tag = "Grants and access",
     params(OrganizationPath),
     responses(
@@ -201,7 +202,6 @@ fn resource_of(resource_type: &str, id: &str) -> Result<Resource> {
     ),
     extensions(("x-permission" = json!(CheckAccess::NAME)))
 )]
-#[post("/v1/organizations/{organization_id}/access")]
 async fn check_access_to_resources(
     request: InOrganization<CheckAccess>,
     body: Json<CheckAccessRequest>,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use actix_web::{HttpRequest, HttpResponse, delete, get, post, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -10,7 +10,7 @@ use super::extract::idempotency;
 use super::extract::{
     Form, Guard as _, IdempotencyHeader, InOrganization, OrganizationPath, Query,
 };
-use super::mounting::Mounting;
+use super::mounting::{Mounting, operations};
 use super::names::AccountReference;
 use super::page::{PageQuery, Paged, page_body};
 use super::problem::Problem;
@@ -24,11 +24,8 @@ use crate::services::authorization::{ManageApiKeys, Permission as _};
 use crate::services::idempotency::StoredResponse;
 
 /// Mounts these operations.
-pub fn mount(config: &mut Mounting<'_, '_>) {
-    config
-        .service(create_api_key)
-        .service(list_api_keys)
-        .service(revoke_api_key);
+pub fn mount(mounting: &mut Mounting<'_>) {
+    operations!(mounting, create_api_key, list_api_keys, revoke_api_key);
 }
 
 /// The longest name, in characters.
@@ -156,6 +153,8 @@ pub struct ApiKeyPath {
 /// you may do at that moment. It is shown this once. An organization has at most 100 keys, expired ones
 /// included; another one gets 422 `validation_failed`.
 #[utoipa::path(
+    post,
+    path = "/v1/organizations/{organization_id}/api-keys",
     tag = "API keys",
     params(OrganizationPath, IdempotencyHeader),
     responses(
@@ -164,7 +163,6 @@ pub struct ApiKeyPath {
     ),
     extensions(("x-permission" = json!(ManageApiKeys::NAME)))
 )]
-#[post("/v1/organizations/{organization_id}/api-keys")]
 async fn create_api_key(
     request: InOrganization<ManageApiKeys>,
     idempotency::Json { idempotency, body }: idempotency::Json<CreateApiKeyRequest>,
@@ -201,6 +199,8 @@ fn new_api_key(body: CreateApiKeyRequest) -> Result<NewApiKey> {
 ///
 /// The oldest first, expired keys too. Revoked keys are gone from the list; the audit log has them.
 #[utoipa::path(
+    get,
+    path = "/v1/organizations/{organization_id}/api-keys",
     tag = "API keys",
     params(OrganizationPath, PageQuery),
     responses(
@@ -209,7 +209,6 @@ fn new_api_key(body: CreateApiKeyRequest) -> Result<NewApiKey> {
     ),
     extensions(("x-permission" = json!(ManageApiKeys::NAME)))
 )]
-#[get("/v1/organizations/{organization_id}/api-keys")]
 async fn list_api_keys(
     http: HttpRequest,
     request: InOrganization<ManageApiKeys>,
@@ -233,6 +232,8 @@ async fn list_api_keys(
 ///
 /// It stops working at once.
 #[utoipa::path(
+    delete,
+    path = "/v1/organizations/{organization_id}/api-keys/{api_key_id}",
     tag = "API keys",
     params(ApiKeyPath),
     responses(
@@ -241,7 +242,6 @@ async fn list_api_keys(
     ),
     extensions(("x-permission" = json!(ManageApiKeys::NAME)))
 )]
-#[delete("/v1/organizations/{organization_id}/api-keys/{api_key_id}")]
 async fn revoke_api_key(
     request: InOrganization<ManageApiKeys>,
     path: web::Path<ApiKeyPath>,

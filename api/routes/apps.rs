@@ -1,6 +1,6 @@
 //! Operators' apps: registrations with identity providers that connections share (`docs/sso.md#operators-apps`).
 
-use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -9,7 +9,7 @@ use super::extract::{
     ByOperator, Form, Guard as _, IdempotencyHeader, Json, Query, StoredResponse, idempotency,
     nullable,
 };
-use super::mounting::Mounting;
+use super::mounting::{Mounting, operations};
 use super::page::{PageQuery, Paged, page_body};
 use super::problem::{Problem, problems};
 use super::refusals::{BodyErrors, InvalidName, NoFederationKey, PageErrors, SessionErrors};
@@ -24,13 +24,10 @@ use crate::state::State;
 use crate::store::apps::App;
 
 /// Mounts these operations.
-pub fn mount(config: &mut Mounting<'_, '_>) {
-    config
-        .service(create_app)
-        .service(list_apps)
-        .service(get_app)
-        .service(update_app)
-        .service(delete_app);
+pub fn mount(mounting: &mut Mounting<'_>) {
+    operations!(
+        mounting, create_app, list_apps, get_app, update_app, delete_app
+    );
 }
 
 problems! {
@@ -241,6 +238,8 @@ impl UpdateAppRequest {
 /// A registration with an identity provider that connections of many organizations share: they name it by `app_id`, and
 /// their tenants. Register `redirect_uri` of the answer at the identity provider.
 #[utoipa::path(
+    post,
+    path = "/v1/apps",
     tag = "Apps",
     params(IdempotencyHeader),
     responses(
@@ -249,7 +248,6 @@ impl UpdateAppRequest {
     ),
     extensions(("x-permission" = json!(OperatorPermit::NAME)))
 )]
-#[post("/v1/apps")]
 async fn create_app(
     request: ByOperator,
     idempotency::Json { idempotency, body }: idempotency::Json<CreateAppRequest>,
@@ -279,6 +277,8 @@ async fn require_key(request: &ByOperator, authentication: ClientAuthentication)
 ///
 /// The oldest first.
 #[utoipa::path(
+    get,
+    path = "/v1/apps",
     tag = "Apps",
     params(PageQuery),
     responses(
@@ -287,7 +287,6 @@ async fn require_key(request: &ByOperator, authentication: ClientAuthentication)
     ),
     extensions(("x-permission" = json!(OperatorPermit::NAME)))
 )]
-#[get("/v1/apps")]
 async fn list_apps(
     http: HttpRequest,
     request: ByOperator,
@@ -311,6 +310,8 @@ async fn list_apps(
 ///
 /// The client secret is never shown.
 #[utoipa::path(
+    get,
+    path = "/v1/apps/{app_id}",
     tag = "Apps",
     params(AppPath),
     responses(
@@ -319,7 +320,6 @@ async fn list_apps(
     ),
     extensions(("x-permission" = json!(OperatorPermit::NAME)))
 )]
-#[get("/v1/apps/{app_id}")]
 async fn get_app(
     request: ByOperator,
     path: web::Path<AppPath>,
@@ -337,6 +337,8 @@ async fn get_app(
 /// Absent fields stay. All connections that use it have the change at once, and stay active. Another `client_id` asks
 /// for a new test of each before it is activated the next time, and ends tests that wait; a new secret does not.
 #[utoipa::path(
+    patch,
+    path = "/v1/apps/{app_id}",
     tag = "Apps",
     params(AppPath),
     responses(
@@ -345,7 +347,6 @@ async fn get_app(
     ),
     extensions(("x-permission" = json!(OperatorPermit::NAME)))
 )]
-#[patch("/v1/apps/{app_id}")]
 async fn update_app(
     request: ByOperator,
     path: web::Path<AppPath>,
@@ -367,6 +368,8 @@ async fn update_app(
 ///
 /// Only one that no connection uses: otherwise `app_in_use` tells how many do.
 #[utoipa::path(
+    delete,
+    path = "/v1/apps/{app_id}",
     tag = "Apps",
     params(AppPath),
     responses(
@@ -375,7 +378,6 @@ async fn update_app(
     ),
     extensions(("x-permission" = json!(OperatorPermit::NAME)))
 )]
-#[delete("/v1/apps/{app_id}")]
 async fn delete_app(
     request: ByOperator,
     path: web::Path<AppPath>,

@@ -1,11 +1,11 @@
 //! The audit log.
 
-use actix_web::{HttpRequest, HttpResponse, get};
+use actix_web::{HttpRequest, HttpResponse};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::extract::{Guard as _, InOrganization, OrganizationPath, Query, time_or_day};
-use super::mounting::Mounting;
+use super::mounting::{Mounting, operations};
 use super::page::{PageSize, Paged, page_body, parse_cursor, refuse_unusable};
 use super::problem::Problem;
 use super::refusals::{OrganizationErrors, PageErrors};
@@ -17,8 +17,8 @@ use crate::services::authorization::{Permission as _, ReadAudit};
 use crate::store::audit_events::{AuditEvent, AuditFilter};
 
 /// Mounts these operations.
-pub fn mount(config: &mut Mounting<'_, '_>) {
-    config.service(list_audit_events);
+pub fn mount(mounting: &mut Mounting<'_>) {
+    operations!(mounting, list_audit_events);
 }
 
 /// Who did what to what, when, in which request.
@@ -133,6 +133,8 @@ pub struct AuditQuery {
 ///
 /// The newest first.
 #[utoipa::path(
+    get,
+    path = "/v1/organizations/{organization_id}/audit-events",
     tag = "Audit",
     params(OrganizationPath, AuditQuery),
     responses(
@@ -141,7 +143,6 @@ pub struct AuditQuery {
     ),
     extensions(("x-permission" = json!(ReadAudit::NAME)))
 )]
-#[get("/v1/organizations/{organization_id}/audit-events")]
 async fn list_audit_events(
     http: HttpRequest,
     request: InOrganization<ReadAudit>,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::{Method, StatusCode, header};
+use actix_web::http::{Method, header};
 use actix_web::middleware::Next;
 use actix_web::web::Bytes;
 use actix_web::{Error as ActixError, HttpMessage as _, HttpResponse, Responder, web};
@@ -142,9 +142,4 @@ fn script(text: impl Into<Bytes>) -> HttpResponse {
         .content_type("text/javascript; charset=utf-8")
         .insert_header((header::CACHE_CONTROL, "public, max-age=86400"))
         .body(text.into())
-}
-
-/// Responds where there is no handler.
-pub async fn nothing_here() -> Result<HttpResponse, Problem> {
-    Err(Problem::of_framework(StatusCode::NOT_FOUND))
 }

@@ -1,8 +1,9 @@
 //! The paths and operations of the document, found by the path of a request.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, OnceLock};
 
+use actix_web::dev::{ResourceDef, ServiceRequest};
 use actix_web::http::Method;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -10,14 +11,19 @@ use serde::de::IgnoredAny;
 use crate::error::{Error, Result};
 
 /// Every path of the document. Each request is looked up here once, which costs the same wherever its path stands.
-pub struct DocumentedPaths(matchit::Router<Arc<DocumentedPath>>);
+pub struct DocumentedPaths {
+    paths: matchit::Router<Arc<DocumentedPath>>,
+    ids: HashSet<String>,
+}
 
 /// A path, and what can be done there.
 pub struct DocumentedPath {
     /// With its parameters in braces.
     pub pattern: String,
+    /// Reads the parameters. It takes a regular expression, which is made for the paths that are asked for.
+    parameters: OnceLock<ResourceDef>,
     /// The id of each operation by its method. `HEAD` is served wherever `GET` is.
-    operations: HashMap<&'static str, Option<String>>,
+    operations: HashMap<&'static str, String>,
     /// Whether browsers come here, and are sent on by redirects (303), whatever they bring.
     is_for_browsers: bool,
 }
@@ -34,7 +40,7 @@ type Operations = HashMap<String, Operation>;
 #[derive(Deserialize)]
 struct Operation {
     #[serde(rename = "operationId")]
-    id: Option<String>,
+    id: String,
     responses: HashMap<String, IgnoredAny>,
 }
 
@@ -48,16 +54,23 @@ impl DocumentedPaths {
     pub fn of(document: &str) -> Result<Self> {
         let document: Document = serde_json::from_str(document).map_err(Error::internal)?;
         let mut paths = matchit::Router::new();
+        let mut ids = HashSet::new();
         for (pattern, operations) in document.paths {
+            ids.extend(operations.values().map(|operation| operation.id.clone()));
             let path = Arc::new(DocumentedPath::new(&pattern, operations));
             paths.insert(pattern, path).map_err(Error::internal)?;
         }
-        Ok(Self(paths))
+        Ok(Self { paths, ids })
+    }
+
+    /// Whether there is an operation with this id.
+    pub fn have_operation(&self, id: &str) -> bool {
+        self.ids.contains(id)
     }
 
     /// The documented path that a request means: one that stands there literally, before one with a parameter.
     pub fn find(&self, path: &str) -> Option<Arc<DocumentedPath>> {
-        let found = self.0.at(path).ok()?;
+        let found = self.paths.at(path).ok()?;
         Some(found.value.clone())
     }
 }
@@ -77,6 +90,7 @@ impl DocumentedPath {
         }
         Self {
             pattern: pattern.to_owned(),
+            parameters: OnceLock::new(),
             operations,
             is_for_browsers,
         }
@@ -84,7 +98,15 @@ impl DocumentedPath {
 
     /// The id of the operation that a request with this method is for.
     pub fn operation(&self, method: &str) -> Option<&str> {
-        self.operations.get(method)?.as_deref()
+        self.operations.get(method).map(String::as_str)
+    }
+
+    /// Reads the parameters of the path into the request, and tells whether that went well.
+    pub fn read_parameters(&self, request: &mut ServiceRequest) -> bool {
+        let parameters = self
+            .parameters
+            .get_or_init(|| ResourceDef::new(self.pattern.as_str()));
+        parameters.capture_match_info(request)
     }
 
     /// Whether something can be done here by this method.

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::mounting::Mounting;
-use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, web};
+use super::mounting::{Mounting, operations};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -31,14 +31,16 @@ use crate::services::sign_on_requirement::{last_domain, members_by_domain};
 use crate::store::domains::Domain;
 
 /// Mounts these operations.
-pub fn mount(config: &mut Mounting<'_, '_>) {
-    config
-        .service(list_domains)
-        .service(add_domain)
-        .service(get_domain)
-        .service(update_domain)
-        .service(remove_domain)
-        .service(check_domain);
+pub fn mount(mounting: &mut Mounting<'_>) {
+    operations!(
+        mounting,
+        list_domains,
+        add_domain,
+        get_domain,
+        update_domain,
+        remove_domain,
+        check_domain
+    );
 }
 
 /// A record of the domain name system.
@@ -160,6 +162,8 @@ pub struct DomainPath {
 ///
 /// In the order in which they were added, whatever their status.
 #[utoipa::path(
+    get,
+    path = "/v1/organizations/{organization_id}/domains",
     tag = "Domains",
     params(OrganizationPath, PageQuery),
     responses(
@@ -168,7 +172,6 @@ pub struct DomainPath {
     ),
     extensions(("x-permission" = json!(ManageDomains::NAME)))
 )]
-#[get("/v1/organizations/{organization_id}/domains")]
 async fn list_domains(
     http: HttpRequest,
     request: InOrganization<ManageDomains>,
@@ -204,6 +207,8 @@ where
 /// mailbox, those below which everybody gets names (`co.uk`), and that of generated addresses, are `domain_not_provable`. An organization has at most 100 domains;
 /// another one gets 422 `validation_failed`.
 #[utoipa::path(
+    post,
+    path = "/v1/organizations/{organization_id}/domains",
     tag = "Domains",
     params(OrganizationPath, IdempotencyHeader),
     responses(
@@ -212,7 +217,6 @@ where
     ),
     extensions(("x-permission" = json!(ManageDomains::NAME)))
 )]
-#[post("/v1/organizations/{organization_id}/domains")]
 async fn add_domain(
     request: InOrganization<ManageDomains>,
     idempotency::Json { idempotency, body }: idempotency::Json<AddDomainRequest>,
@@ -247,6 +251,8 @@ pub fn parse_domain(text: &str) -> Result<EmailDomain> {
 ///
 /// With the record that proves it.
 #[utoipa::path(
+    get,
+    path = "/v1/organizations/{organization_id}/domains/{domain_id}",
     tag = "Domains",
     params(DomainPath),
     responses(
@@ -255,7 +261,6 @@ pub fn parse_domain(text: &str) -> Result<EmailDomain> {
     ),
     extensions(("x-permission" = json!(ManageDomains::NAME)))
 )]
-#[get("/v1/organizations/{organization_id}/domains/{domain_id}")]
 async fn get_domain(
     request: InOrganization<ManageDomains>,
     path: web::Path<DomainPath>,
@@ -282,6 +287,8 @@ where
 /// `joining` says how people join whose verified address is in it, once it is proven. `vouched` is for operators: they
 /// prove the domain by their word, without a record, and take that back; then it waits for its record.
 #[utoipa::path(
+    patch,
+    path = "/v1/organizations/{organization_id}/domains/{domain_id}",
     tag = "Domains",
     params(DomainPath),
     responses(
@@ -290,7 +297,6 @@ where
     ),
     extensions(("x-permission" = json!(ManageDomains::NAME)))
 )]
-#[patch("/v1/organizations/{organization_id}/domains/{domain_id}")]
 async fn update_domain(
     request: InOrganization<ManageDomains>,
     path: web::Path<DomainPath>,
@@ -312,6 +318,8 @@ async fn update_domain(
 /// Nobody joins by it any more. Whoever has joined stays; by Google, people of this domain do not get in any more, so that
 /// where single sign-on is required by Google alone it is refused (`last_sign_in_method`).
 #[utoipa::path(
+    delete,
+    path = "/v1/organizations/{organization_id}/domains/{domain_id}",
     tag = "Domains",
     params(DomainPath),
     responses(
@@ -320,7 +328,6 @@ async fn update_domain(
     ),
     extensions(("x-permission" = json!(ManageDomains::NAME)))
 )]
-#[delete("/v1/organizations/{organization_id}/domains/{domain_id}")]
 async fn remove_domain(
     request: InOrganization<ManageDomains>,
     path: web::Path<DomainPath>,
@@ -339,6 +346,8 @@ async fn remove_domain(
 /// proven for a week. One that an operator vouches for is not looked up. Each domain has six checks an hour, and an
 /// organization two at a time: `rate_limited`.
 #[utoipa::path(
+    post,
+    path = "/v1/organizations/{organization_id}/domains/{domain_id}/check",
     tag = "Domains",
     params(DomainPath),
     responses(
@@ -347,7 +356,6 @@ async fn remove_domain(
     ),
     extensions(("x-permission" = json!(ManageDomains::NAME)))
 )]
-#[post("/v1/organizations/{organization_id}/domains/{domain_id}/check")]
 async fn check_domain(
     request: InOrganization<ManageDomains>,
     path: web::Path<DomainPath>,

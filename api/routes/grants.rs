@@ -1,11 +1,11 @@
 //! Grants of resources to groups (`docs/grants.md`).
 
-use actix_web::{HttpRequest, HttpResponse, delete, get, put, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::extract::{Form, GroupPath, Guard as _, InGroup, Json, Query};
-use super::mounting::Mounting;
+use super::mounting::{Mounting, operations};
 use super::page::{PageSize, Paged, page_body, parse_cursor};
 use super::problem::{Problem, problems};
 use super::refusals::{
@@ -21,12 +21,8 @@ use crate::services::grants::{self, NewGrant, ends_in_the_past};
 use crate::store::grants::Grant;
 
 /// Mounts these operations.
-pub fn mount(config: &mut Mounting<'_, '_>) {
-    config
-        .service(list_grants)
-        .service(get_grant)
-        .service(set_grant)
-        .service(revoke_grant);
+pub fn mount(mounting: &mut Mounting<'_>) {
+    operations!(mounting, list_grants, get_grant, set_grant, revoke_grant);
 }
 
 /// A resource that a group opens.
@@ -118,6 +114,8 @@ pub struct GrantQuery {
 /// What the group opens, in the order of types and ids. Grants that have ended stay in the list until they are
 /// revoked.
 #[utoipa::path(
+    get,
+    path = "/v1/organizations/{organization_id}/groups/{group_id}/grants",
     tag = "Grants and access",
     params(GroupPath, GrantQuery),
     responses(
@@ -126,7 +124,6 @@ pub struct GrantQuery {
     ),
     extensions(("x-permission" = json!(ReadGrants::NAME)))
 )]
-#[get("/v1/organizations/{organization_id}/groups/{group_id}/grants")]
 async fn list_grants(
     http: HttpRequest,
     request: InGroup<ReadGrants>,
@@ -162,6 +159,8 @@ fn parse_type(resource_type: Option<&str>) -> Result<Option<ResourceType>> {
 ///
 /// Whether or not it has ended.
 #[utoipa::path(
+    get,
+    path = "/v1/organizations/{organization_id}/groups/{group_id}/grants/{resource_type}/{resource_id}",
     tag = "Grants and access",
     params(GrantPath),
     responses(
@@ -170,7 +169,6 @@ fn parse_type(resource_type: Option<&str>) -> Result<Option<ResourceType>> {
     ),
     extensions(("x-permission" = json!(ReadGrants::NAME)))
 )]
-#[get("/v1/organizations/{organization_id}/groups/{group_id}/grants/{resource_type}/{resource_id}")]
 async fn get_grant(
     request: InGroup<ReadGrants>,
     path: web::Path<GrantPath>,
@@ -188,6 +186,8 @@ async fn get_grant(
 /// grant that is there gets this end: without `expires_at` it loses its own. A group has at most 10,000 grants, ended
 /// ones included; another one gets 422 `validation_failed`.
 #[utoipa::path(
+    put,
+    path = "/v1/organizations/{organization_id}/groups/{group_id}/grants/{resource_type}/{resource_id}",
     tag = "Grants and access",
     params(GrantPath),
     responses(
@@ -196,7 +196,6 @@ async fn get_grant(
     ),
     extensions(("x-permission" = json!(ManageGrants::NAME)))
 )]
-#[put("/v1/organizations/{organization_id}/groups/{group_id}/grants/{resource_type}/{resource_id}")]
 async fn set_grant(
     request: InGroup<ManageGrants>,
     path: web::Path<GrantPath>,
@@ -216,6 +215,8 @@ async fn set_grant(
 ///
 /// The group opens the resource no more, from this moment on.
 #[utoipa::path(
+    delete,
+    path = "/v1/organizations/{organization_id}/groups/{group_id}/grants/{resource_type}/{resource_id}",
     tag = "Grants and access",
     params(GrantPath),
     responses(
@@ -223,9 +224,6 @@ async fn set_grant(
         OrganizationErrors, NoSuchGrant, ResourcePathErrors
     ),
     extensions(("x-permission" = json!(ManageGrants::NAME)))
-)]
-#[delete(
-    "/v1/organizations/{organization_id}/groups/{group_id}/grants/{resource_type}/{resource_id}"
 )]
 async fn revoke_grant(
     request: InGroup<ManageGrants>,

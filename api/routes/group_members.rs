@@ -1,6 +1,6 @@
 //! The people of a group (`docs/groups.md`).
 
-use actix_web::{HttpRequest, HttpResponse, get, patch, post, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -9,7 +9,7 @@ use super::extract::{
     GroupPath, Guard as _, IdempotencyHeader, InGroup, Json, Query, StoredResponse, idempotency,
 };
 use super::members::{MemberBody, order_of, page_of};
-use super::mounting::Mounting;
+use super::mounting::{Mounting, operations};
 use super::page::{MAX_SEARCH, Paged, page_body, parse_search};
 use super::problem::{Problem, problems};
 use super::refusals::{
@@ -39,12 +39,14 @@ pub struct GroupMemberPath {
 }
 
 /// Mounts these operations.
-pub fn mount(config: &mut Mounting<'_, '_>) {
-    config
-        .service(list_group_members)
-        .service(add_group_members)
-        .service(remove_group_members)
-        .service(update_group_member);
+pub fn mount(mounting: &mut Mounting<'_>) {
+    operations!(
+        mounting,
+        list_group_members,
+        add_group_members,
+        remove_group_members,
+        update_group_member
+    );
 }
 
 /// Somebody in a group.
@@ -172,6 +174,8 @@ outcomes_body! {
 ///
 /// Searched, filtered, in any of three orders.
 #[utoipa::path(
+    get,
+    path = "/v1/organizations/{organization_id}/groups/{group_id}/members",
     tag = "Groups",
     params(GroupPath, GroupMemberQuery),
     responses(
@@ -180,7 +184,6 @@ outcomes_body! {
     ),
     extensions(("x-permission" = json!(ListMembers::NAME)))
 )]
-#[get("/v1/organizations/{organization_id}/groups/{group_id}/members")]
 async fn list_group_members(
     http: HttpRequest,
     request: InGroup<ListMembers>,
@@ -216,6 +219,8 @@ async fn list_group_members(
 /// the organization or the caller does not see them, `manager_needs_staff_type`,
 /// `duplicate_in_request`.
 #[utoipa::path(
+    post,
+    path = "/v1/organizations/{organization_id}/groups/{group_id}/members",
     tag = "Groups",
     params(GroupPath, IdempotencyHeader),
     responses(
@@ -224,7 +229,6 @@ async fn list_group_members(
     ),
     extensions(("x-permission" = json!(ManageGroup::NAME)))
 )]
-#[post("/v1/organizations/{organization_id}/groups/{group_id}/members")]
 async fn add_group_members(
     request: InGroup<ManageGroup>,
     body: idempotency::Json<AddGroupMembersRequest>,
@@ -246,6 +250,8 @@ async fn add_group_members(
 /// `not_in_group`, `duplicate_in_request`. The group's invite code, as it is, does not let them
 /// back in.
 #[utoipa::path(
+    post,
+    path = "/v1/organizations/{organization_id}/groups/{group_id}/members/remove",
     tag = "Groups",
     params(GroupPath, IdempotencyHeader),
     responses(
@@ -254,7 +260,6 @@ async fn add_group_members(
     ),
     extensions(("x-permission" = json!(ManageGroup::NAME)))
 )]
-#[post("/v1/organizations/{organization_id}/groups/{group_id}/members/remove")]
 async fn remove_group_members(
     request: InGroup<ManageGroup>,
     body: idempotency::Json<RemoveGroupMembersRequest>,
@@ -274,6 +279,8 @@ async fn remove_group_members(
 /// Makes somebody a manager or a plain member. Groups are managed by staff and admins:
 /// `manager_needs_staff_type` in `errors` for anybody else.
 #[utoipa::path(
+    patch,
+    path = "/v1/organizations/{organization_id}/groups/{group_id}/members/{account_id}",
     tag = "Groups",
     params(GroupMemberPath),
     responses(
@@ -282,7 +289,6 @@ async fn remove_group_members(
     ),
     extensions(("x-permission" = json!(ManageGroup::NAME)))
 )]
-#[patch("/v1/organizations/{organization_id}/groups/{group_id}/members/{account_id}")]
 async fn update_group_member(
     request: InGroup<ManageGroup>,
     path: web::Path<GroupMemberPath>,

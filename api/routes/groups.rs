@@ -1,6 +1,6 @@
 //! Groups (`docs/groups.md`).
 
-use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -8,7 +8,7 @@ use super::extract::{
     Form, GroupPath, Guard as _, IdempotencyHeader, InGroup, InOrganization, Json,
     OrganizationPath, Query, StoredResponse, idempotency, nullable,
 };
-use super::mounting::Mounting;
+use super::mounting::{Mounting, operations};
 use super::page::{PageSize, Paged, page_body, parse_cursor, parse_search};
 use super::problem::Problem;
 use super::refusals::{
@@ -22,13 +22,15 @@ use crate::services::authorization::{CreateGroup, ManageGroup, Permission as _, 
 use crate::services::groups::{self, GroupUpdate, GroupView, NewGroup};
 
 /// Mounts these operations.
-pub fn mount(config: &mut Mounting<'_, '_>) {
-    config
-        .service(create_group)
-        .service(list_groups)
-        .service(get_group)
-        .service(update_group)
-        .service(delete_group);
+pub fn mount(mounting: &mut Mounting<'_>) {
+    operations!(
+        mounting,
+        create_group,
+        list_groups,
+        get_group,
+        update_group,
+        delete_group
+    );
 }
 
 /// The longest name and description, in characters.
@@ -129,6 +131,8 @@ pub struct GroupQuery {
 /// The caller manages it, if they are staff or an admin of the organization. A name that another group
 /// of the organization has, whatever the case, gets `name_taken`.
 #[utoipa::path(
+    post,
+    path = "/v1/organizations/{organization_id}/groups",
     tag = "Groups",
     params(OrganizationPath, IdempotencyHeader),
     responses(
@@ -137,7 +141,6 @@ pub struct GroupQuery {
     ),
     extensions(("x-permission" = json!(CreateGroup::NAME)))
 )]
-#[post("/v1/organizations/{organization_id}/groups")]
 async fn create_group(
     request: InOrganization<CreateGroup>,
     body: idempotency::Json<CreateGroupRequest>,
@@ -170,6 +173,8 @@ async fn create_group(
 ///
 /// The oldest first.
 #[utoipa::path(
+    get,
+    path = "/v1/organizations/{organization_id}/groups",
     tag = "Groups",
     params(OrganizationPath, GroupQuery),
     responses(
@@ -178,7 +183,6 @@ async fn create_group(
     ),
     extensions(("x-permission" = json!(SeeGroups::NAME)))
 )]
-#[get("/v1/organizations/{organization_id}/groups")]
 async fn list_groups(
     http: HttpRequest,
     request: InOrganization<SeeGroups>,
@@ -201,6 +205,8 @@ async fn list_groups(
 ///
 /// Its name and description, the number of its members, and the caller's role in it.
 #[utoipa::path(
+    get,
+    path = "/v1/organizations/{organization_id}/groups/{group_id}",
     tag = "Groups",
     params(GroupPath),
     responses(
@@ -209,7 +215,6 @@ async fn list_groups(
     ),
     extensions(("x-permission" = json!(SeeGroups::NAME)))
 )]
-#[get("/v1/organizations/{organization_id}/groups/{group_id}")]
 async fn get_group(request: InGroup<SeeGroups>) -> Result<web::Json<GroupBody>, Problem> {
     let group = request.run(|tx, permit| groups::find(tx, &permit)).await?;
     Ok(web::Json(group.into()))
@@ -220,6 +225,8 @@ async fn get_group(request: InGroup<SeeGroups>) -> Result<web::Json<GroupBody>, 
 /// Absent fields stay. A name that another group of the organization has, whatever the case, gets
 /// `name_taken`.
 #[utoipa::path(
+    patch,
+    path = "/v1/organizations/{organization_id}/groups/{group_id}",
     tag = "Groups",
     params(GroupPath),
     responses(
@@ -228,7 +235,6 @@ async fn get_group(request: InGroup<SeeGroups>) -> Result<web::Json<GroupBody>, 
     ),
     extensions(("x-permission" = json!(ManageGroup::NAME)))
 )]
-#[patch("/v1/organizations/{organization_id}/groups/{group_id}")]
 async fn update_group(
     request: InGroup<ManageGroup>,
     body: Json<UpdateGroupRequest>,
@@ -259,6 +265,8 @@ fn group_update(body: &UpdateGroupRequest) -> Result<GroupUpdate, Error> {
 /// Its members stay in the organization; its invite code stops working, and what it opened is closed. There is no
 /// way back.
 #[utoipa::path(
+    delete,
+    path = "/v1/organizations/{organization_id}/groups/{group_id}",
     tag = "Groups",
     params(GroupPath),
     responses(
@@ -267,7 +275,6 @@ fn group_update(body: &UpdateGroupRequest) -> Result<GroupUpdate, Error> {
     ),
     extensions(("x-permission" = json!(ManageGroup::NAME)))
 )]
-#[delete("/v1/organizations/{organization_id}/groups/{group_id}")]
 async fn delete_group(request: InGroup<ManageGroup>) -> Result<HttpResponse, Problem> {
     request
         .change(|tx, permit| groups::delete(tx, &permit))

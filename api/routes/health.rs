@@ -1,8 +1,8 @@
 //! For whoever runs the server: is it alive, is it ready, what does it count.
 
-use actix_web::{HttpResponse, get, web};
+use actix_web::{HttpResponse, web};
 
-use super::mounting::Mounting;
+use super::mounting::{Mounting, operations};
 use super::problem::Problem;
 use crate::crypto::access_token::JwkSet;
 use crate::error::Result;
@@ -11,12 +11,8 @@ use crate::state::State;
 use crate::telemetry::Metrics;
 
 /// Mounts these operations.
-pub fn mount(config: &mut Mounting<'_, '_>) {
-    config
-        .service(get_liveness)
-        .service(get_readiness)
-        .service(get_metrics)
-        .service(get_jwks);
+pub fn mount(mounting: &mut Mounting<'_>) {
+    operations!(mounting, get_liveness, get_readiness, get_metrics, get_jwks);
 }
 
 /// How the server is.
@@ -33,11 +29,12 @@ const OK: Health = Health { status: "ok" };
 ///
 /// Responds as long as the process serves, whatever the database does: restart it when it does not.
 #[utoipa::path(
+    get,
+    path = "/health/live",
     tag = "Operations",
     security(()),
     responses((status = 200, description = "Alive.", body = Health))
 )]
-#[get("/health/live")]
 async fn get_liveness() -> web::Json<Health> {
     web::Json(OK)
 }
@@ -49,11 +46,12 @@ async fn get_liveness() -> web::Json<Health> {
 /// worker of this process broke down and is started again, or the process is stopping: send requests to another replica
 /// meanwhile.
 #[utoipa::path(
+    get,
+    path = "/health/ready",
     tag = "Operations",
     security(()),
     responses((status = 200, description = "Ready.", body = Health))
 )]
-#[get("/health/ready")]
 async fn get_readiness(state: web::Data<State>) -> Result<web::Json<Health>, Problem> {
     state.status.require_ready()?;
     state.require_room()?;
@@ -67,6 +65,8 @@ async fn get_readiness(state: web::Data<State>) -> Result<web::Json<Health>, Pro
 /// `rollcall_mails_unsent` are those of the database. They hold no personal data; still, publish them
 /// to your monitoring only.
 #[utoipa::path(
+    get,
+    path = "/metrics",
     tag = "Operations",
     security(()),
     responses((
@@ -77,7 +77,6 @@ async fn get_readiness(state: web::Data<State>) -> Result<web::Json<Health>, Pro
         example = "rollcall_database_connections_in_use 1\n"
     ))
 )]
-#[get("/metrics")]
 async fn get_metrics(
     state: web::Data<State>,
     metrics: web::Data<Metrics>,
@@ -102,11 +101,12 @@ async fn get_metrics(
 /// A JSON Web Key Set (RFC 7517): another service checks an access token with the key whose `kid`
 /// the token names. Keys may be cached for an hour.
 #[utoipa::path(
+    get,
+    path = "/.well-known/jwks.json",
     tag = "Operations",
     security(()),
     responses((status = 200, description = "The keys.", body = JwkSet))
 )]
-#[get("/.well-known/jwks.json")]
 async fn get_jwks(state: web::Data<State>) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header(("Cache-Control", "public, max-age=3600"))

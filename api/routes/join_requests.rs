@@ -1,7 +1,7 @@
 //! Requests to join, as admins see and decide them (`docs/domains.md`).
 
-use super::mounting::Mounting;
-use actix_web::{HttpRequest, HttpResponse, get, post, web};
+use super::mounting::{Mounting, operations};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -28,11 +28,13 @@ use crate::services::join_requests::ended;
 use crate::store::join_requests::WithNames;
 
 /// Mounts these operations.
-pub fn mount(config: &mut Mounting<'_, '_>) {
-    config
-        .service(list_join_requests)
-        .service(approve_join_request)
-        .service(decline_join_request);
+pub fn mount(mounting: &mut Mounting<'_>) {
+    operations!(
+        mounting,
+        list_join_requests,
+        approve_join_request,
+        decline_join_request
+    );
 }
 
 /// The most groups of one call.
@@ -145,6 +147,8 @@ pub struct JoinRequestPath {
 ///
 /// The oldest first, whatever their status unless one is named. Those that have ended are kept for 90 days.
 #[utoipa::path(
+    get,
+    path = "/v1/organizations/{organization_id}/join-requests",
     tag = "Domains",
     params(OrganizationPath, JoinRequestQuery),
     responses(
@@ -153,7 +157,6 @@ pub struct JoinRequestPath {
     ),
     extensions(("x-permission" = json!(ManageJoinRequests::NAME)))
 )]
-#[get("/v1/organizations/{organization_id}/join-requests")]
 async fn list_join_requests(
     http: HttpRequest,
     request: InOrganization<ManageJoinRequests>,
@@ -174,6 +177,8 @@ async fn list_join_requests(
 /// Whoever asked is a member from then on, with this account type and in these groups, and gets a mail. It takes a
 /// seat; where none is free: `no_seat`.
 #[utoipa::path(
+    post,
+    path = "/v1/organizations/{organization_id}/join-requests/{join_request_id}/approve",
     tag = "Domains",
     params(JoinRequestPath, IdempotencyHeader),
     responses(
@@ -183,7 +188,6 @@ async fn list_join_requests(
     ),
     extensions(("x-permission" = json!(ManageJoinRequests::NAME)))
 )]
-#[post("/v1/organizations/{organization_id}/join-requests/{join_request_id}/approve")]
 async fn approve_join_request(
     request: InOrganization<ManageJoinRequests>,
     path: web::Path<JoinRequestPath>,
@@ -219,6 +223,8 @@ fn approval_of(body: ApproveJoinRequestRequest) -> Result<Approval> {
 ///
 /// Whoever asked gets a mail, and may ask again.
 #[utoipa::path(
+    post,
+    path = "/v1/organizations/{organization_id}/join-requests/{join_request_id}/decline",
     tag = "Domains",
     params(JoinRequestPath, IdempotencyHeader),
     responses(
@@ -227,7 +233,6 @@ fn approval_of(body: ApproveJoinRequestRequest) -> Result<Approval> {
     ),
     extensions(("x-permission" = json!(ManageJoinRequests::NAME)))
 )]
-#[post("/v1/organizations/{organization_id}/join-requests/{join_request_id}/decline")]
 async fn decline_join_request(
     request: InOrganization<ManageJoinRequests>,
     path: web::Path<JoinRequestPath>,

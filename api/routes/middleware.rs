@@ -46,7 +46,7 @@ impl Observed {
         Self {
             id: request_id(request),
             method: known_method(request.method()),
-            path: paths.and_then(|paths| paths.find(request.path())),
+            path: paths.and_then(|paths| paths.find(request.match_info().as_str())),
             started: Instant::now(),
             sender: SeenSender::default(),
         }

@@ -30,6 +30,7 @@ pub mod members;
 pub mod middleware;
 pub mod mounting;
 pub mod names;
+pub mod operations;
 pub mod organizations;
 pub mod page;
 pub mod password_check;
@@ -48,28 +49,28 @@ use self::mounting::Mounting;
 
 /// Mounts every documented operation. The document is made from the same calls, so that nothing is
 /// served that is not documented.
-pub fn mount(config: &mut Mounting<'_, '_>) {
-    auth::mount(config);
-    me::mount(config);
-    organizations::mount(config);
-    seats::mount(config);
-    members::mount(config);
-    groups::mount(config);
-    invitations::mount(config);
-    group_members::mount(config);
-    grants::mount(config);
-    access::mount(config);
-    invite_codes::mount(config);
-    domains::mount(config);
-    join_requests::mount(config);
-    imports::mount(config);
-    api_keys::mount(config);
-    apps::mount(config);
-    connections::mount(config);
-    sign_in_policy::mount(config);
-    setup_links::mount(config);
-    setup::mount(config);
-    sso::mount(config);
-    audit_events::mount(config);
-    health::mount(config);
+pub fn mount(mounting: &mut Mounting<'_>) {
+    auth::mount(mounting);
+    me::mount(mounting);
+    organizations::mount(mounting);
+    seats::mount(mounting);
+    members::mount(mounting);
+    groups::mount(mounting);
+    invitations::mount(mounting);
+    group_members::mount(mounting);
+    grants::mount(mounting);
+    access::mount(mounting);
+    invite_codes::mount(mounting);
+    domains::mount(mounting);
+    join_requests::mount(mounting);
+    imports::mount(mounting);
+    api_keys::mount(mounting);
+    apps::mount(mounting);
+    connections::mount(mounting);
+    sign_in_policy::mount(mounting);
+    setup_links::mount(mounting);
+    setup::mount(mounting);
+    sso::mount(mounting);
+    audit_events::mount(mounting);
+    health::mount(mounting);
 }

@@ -1,31 +1,48 @@
-//! Where operations are mounted.
+//! Where operations are mounted: to be served, or to be described.
 
-use actix_web::dev::HttpServiceFactory;
-use actix_web::web;
-use utoipa_actix_web::OpenApiFactory;
-use utoipa_actix_web::service_config::ServiceConfig;
+use actix_web::{FromRequest, Handler, Responder};
+use utoipa::OpenApi;
+use utoipa::openapi;
 
-/// What takes operations: to serve them, or to describe them. A server has the document when its threads begin, and
-/// each would hold on to the memory that collecting it anew takes.
-pub enum Mounting<'a, 'b> {
-    Served(&'a mut web::ServiceConfig),
-    Described(&'a mut ServiceConfig<'b>),
+use super::operations::Operations;
+
+/// What takes operations. A server has the kept document: describing them anew takes longer than the rest of its start.
+pub enum Mounting<'a> {
+    Served(&'a mut Operations),
+    Described(&'a mut openapi::OpenApi),
 }
 
-impl Mounting<'_, '_> {
-    /// Takes one operation, which says what it is.
-    pub fn service<F>(&mut self, operation: F) -> &mut Self
-    where
-        F: HttpServiceFactory + OpenApiFactory + 'static,
-    {
-        match self {
-            Self::Served(config) => {
-                config.service(operation);
-            }
-            Self::Described(config) => {
-                config.service(operation);
-            }
+impl Mounting<'_> {
+    /// Adds what operations say of themselves to the document.
+    pub fn describe<D: OpenApi>(&mut self) {
+        if let Self::Described(document) = self {
+            document.merge(D::openapi());
         }
-        self
+    }
+
+    /// Serves an operation by its handler, whose name is the operation's id.
+    pub fn serve<F, Args>(&mut self, handler_name: &'static str, handler: F)
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        if let Self::Served(operations) = self {
+            let id = handler_name.rsplit(':').next().unwrap_or_default();
+            operations.add(id.trim_start(), handler);
+        }
     }
 }
+
+/// Mounts operations, each by the path of its handler.
+macro_rules! operations {
+    ($mounting:ident, $($($segment:ident)::+),+ $(,)?) => {{
+        #[derive(utoipa::OpenApi)]
+        #[openapi(paths($($($segment)::+),+))]
+        struct Described;
+
+        $mounting.describe::<Described>();
+        $($mounting.serve(stringify!($($segment)::+), $($segment)::+);)+
+    }};
+}
+pub(crate) use operations;

@@ -1,6 +1,6 @@
 //! Organizations (`docs/organizations.md`).
 
-use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -8,7 +8,7 @@ use super::extract::{
     AlsoConfined, Authenticated, Form, Guard as _, IdempotencyHeader, InOrganization, Json,
     OptionalJson, OrganizationPath, Query, StoredResponse, idempotency,
 };
-use super::mounting::Mounting;
+use super::mounting::{Mounting, operations};
 use super::page::{PageQuery, Paged, page_body};
 use super::password_check::{ReauthenticationRequest, reauthenticate};
 use super::problem::{Problem, problems};
@@ -26,13 +26,15 @@ use crate::services::organizations::{only_for_operators, slug_taken};
 use crate::store::organizations::{Organization, OrganizationChanges};
 
 /// Mounts these operations.
-pub fn mount(config: &mut Mounting<'_, '_>) {
-    config
-        .service(create_organization)
-        .service(list_organizations)
-        .service(get_organization)
-        .service(update_organization)
-        .service(delete_organization);
+pub fn mount(mounting: &mut Mounting<'_>) {
+    operations!(
+        mounting,
+        create_organization,
+        list_organizations,
+        get_organization,
+        update_organization,
+        delete_organization
+    );
 }
 
 /// The longest name, in characters.
@@ -108,6 +110,8 @@ pub struct UpdateOrganizationRequest {
 /// configuration (`ROLLCALL_ORGANIZATION_CREATION`): anyone who is signed in, or operators only. How many
 /// one account creates is limited (`organizations`), except for operators.
 #[utoipa::path(
+    post,
+    path = "/v1/organizations",
     tag = "Organizations",
     params(IdempotencyHeader),
     responses(
@@ -115,7 +119,6 @@ pub struct UpdateOrganizationRequest {
         BodyErrors, SessionErrors, CreationErrors, InvalidName, AccountDeactivated, TooManyTries
     )
 )]
-#[post("/v1/organizations")]
 async fn create_organization(
     request: Authenticated,
     body: idempotency::Json<CreateOrganizationRequest>,
@@ -142,6 +145,8 @@ async fn create_organization(
 ///
 /// Those that the caller is an active member of, the oldest first; all of them for an operator.
 #[utoipa::path(
+    get,
+    path = "/v1/organizations",
     tag = "Organizations",
     params(PageQuery),
     responses(
@@ -149,7 +154,6 @@ async fn create_organization(
         PageErrors, SessionErrors
     )
 )]
-#[get("/v1/organizations")]
 async fn list_organizations(
     http: HttpRequest,
     request: AlsoConfined,
@@ -167,6 +171,8 @@ async fn list_organizations(
 ///
 /// Its name, kind, slug, and the account type that joiners get.
 #[utoipa::path(
+    get,
+    path = "/v1/organizations/{organization_id}",
     tag = "Organizations",
     params(OrganizationPath),
     responses(
@@ -175,7 +181,6 @@ async fn list_organizations(
     ),
     extensions(("x-permission" = json!(SeeOrganization::NAME)))
 )]
-#[get("/v1/organizations/{organization_id}")]
 async fn get_organization(
     request: InOrganization<SeeOrganization>,
 ) -> Result<web::Json<OrganizationBody>, Problem> {
@@ -189,6 +194,8 @@ async fn get_organization(
 /// has gets `name_taken`; an account type of another kind of organization
 /// `account_type_not_in_kind`.
 #[utoipa::path(
+    patch,
+    path = "/v1/organizations/{organization_id}",
     tag = "Organizations",
     params(OrganizationPath),
     responses(
@@ -197,7 +204,6 @@ async fn get_organization(
     ),
     extensions(("x-permission" = json!(ManageOrganization::NAME)))
 )]
-#[patch("/v1/organizations/{organization_id}")]
 async fn update_organization(
     request: InOrganization<ManageOrganization>,
     body: Json<UpdateOrganizationRequest>,
@@ -229,6 +235,8 @@ async fn update_organization(
 /// those belong to their owners from then on. Everybody else loses the membership only. There is no
 /// way back: it takes the caller's password (`wrong_credentials`), or a sign-in of the last five minutes.
 #[utoipa::path(
+    delete,
+    path = "/v1/organizations/{organization_id}",
     tag = "Organizations",
     params(OrganizationPath),
     request_body = Option<ReauthenticationRequest>,
@@ -238,7 +246,6 @@ async fn update_organization(
     ),
     extensions(("x-permission" = json!(ManageOrganization::NAME)))
 )]
-#[delete("/v1/organizations/{organization_id}")]
 async fn delete_organization(
     request: InOrganization<ManageOrganization>,
     OptionalJson(body): OptionalJson<ReauthenticationRequest>,

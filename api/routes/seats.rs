@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use actix_web::{get, put, web};
+use actix_web::web;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::extract::{Guard as _, InOrganization, Json, OrganizationPath, nullable};
-use super::mounting::Mounting;
+use super::mounting::{Mounting, operations};
 use super::problem::{Problem, problems};
 use super::refusals::{BodyErrors, OrganizationErrors, wrong_account_type};
 use crate::domain::organization::AccountType;
@@ -17,8 +17,8 @@ use crate::services::authorization::{Permission as _, ReadSeats, SetSeatLimits};
 use crate::services::seats::{self, Ledger, RequestedLimits, missing_limits};
 
 /// Mounts these operations.
-pub fn mount(config: &mut Mounting<'_, '_>) {
-    config.service(get_seats).service(set_seat_limits);
+pub fn mount(mounting: &mut Mounting<'_>) {
+    operations!(mounting, get_seats, set_seat_limits);
 }
 
 /// The most that a limit can be.
@@ -65,6 +65,8 @@ pub struct SetSeatLimitsRequest {
 /// In total and for each account type: the limit, how many seats are used, how many are reserved for
 /// invitations and imports, and how many are free.
 #[utoipa::path(
+    get,
+    path = "/v1/organizations/{organization_id}/seats",
     tag = "Seats",
     params(OrganizationPath),
     responses(
@@ -73,7 +75,6 @@ pub struct SetSeatLimitsRequest {
     ),
     extensions(("x-permission" = json!(ReadSeats::NAME)))
 )]
-#[get("/v1/organizations/{organization_id}/seats")]
 async fn get_seats(request: InOrganization<ReadSeats>) -> Result<web::Json<SeatsBody>, Problem> {
     let ledger = request.run(|tx, permit| seats::ledger(tx, &permit)).await?;
     Ok(web::Json(ledger.into()))
@@ -84,6 +85,8 @@ async fn get_seats(request: InOrganization<ReadSeats>) -> Result<web::Json<Seats
 /// Sets all limits at once: `total`, and each account type of the organization's kind. One that is lower than
 /// what is taken already lets nobody new in; it takes no seat from anybody.
 #[utoipa::path(
+    put,
+    path = "/v1/organizations/{organization_id}/seats",
     tag = "Seats",
     params(OrganizationPath),
     responses(
@@ -92,7 +95,6 @@ async fn get_seats(request: InOrganization<ReadSeats>) -> Result<web::Json<Seats
     ),
     extensions(("x-permission" = json!(SetSeatLimits::NAME)))
 )]
-#[put("/v1/organizations/{organization_id}/seats")]
 async fn set_seat_limits(
     request: InOrganization<SetSeatLimits>,
     body: Json<SetSeatLimitsRequest>,

@@ -1,6 +1,6 @@
 //! What a setup link opens (`docs/sso.md#setup-links`): its one connection, and the organization's domains.
 
-use actix_web::{HttpRequest, HttpResponse, get, patch, post, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -14,7 +14,7 @@ use super::domains::{
 };
 use super::extract::idempotency::{self, NoBody};
 use super::extract::{BySetupLink, Guard as _, IdempotencyHeader, MetadataJson, Query};
-use super::mounting::Mounting;
+use super::mounting::{Mounting, operations};
 use super::names::OrganizationReference;
 use super::page::PageQuery;
 use super::problem::{Problem, problems};
@@ -32,18 +32,20 @@ use crate::services::sso::setup_links::{self, paused};
 use crate::services::sso::{diagnosis, testing};
 
 /// Mounts these operations.
-pub fn mount(config: &mut Mounting<'_, '_>) {
-    config
-        .service(get_setup)
-        .service(update_setup)
-        .service(activate_setup)
-        .service(refresh_setup)
-        .service(test_setup)
-        .service(get_setup_test)
-        .service(list_setup_domains)
-        .service(add_setup_domain)
-        .service(get_setup_domain)
-        .service(check_setup_domain);
+pub fn mount(mounting: &mut Mounting<'_>) {
+    operations!(
+        mounting,
+        get_setup,
+        update_setup,
+        activate_setup,
+        refresh_setup,
+        test_setup,
+        get_setup_test,
+        list_setup_domains,
+        add_setup_domain,
+        get_setup_domain,
+        check_setup_domain
+    );
 }
 
 problems! {
@@ -144,6 +146,8 @@ pub struct AddSetupDomainRequest {
 /// Whose connection it is, what to register at the identity provider (`service_provider`), what is known of it, and what is
 /// yet to be sent (`missing`).
 #[utoipa::path(
+    get,
+    path = "/v1/setup",
     tag = "Setting up by a link",
     security(("setup_link" = [])),
     responses(
@@ -151,7 +155,6 @@ pub struct AddSetupDomainRequest {
         SetupErrors, NoSuchConnection
     )
 )]
-#[get("/v1/setup")]
 async fn get_setup(
     request: BySetupLink<ManageConnections>,
 ) -> Result<web::Json<SetupBody>, Problem> {
@@ -177,6 +180,8 @@ async fn get_setup(
 /// activated. Whom it lets in, and for how long, the organization decides. Where single sign-on is required, the only
 /// connection keeps its provider (`last_sign_in_method`).
 #[utoipa::path(
+    patch,
+    path = "/v1/setup",
     tag = "Setting up by a link",
     security(("setup_link" = [])),
     request_body = SetUpConnectionRequest,
@@ -185,7 +190,6 @@ async fn get_setup(
         BodyErrors, SetupErrors, NoSuchConnection, InvalidProvider, NoFederationKey, LastConnection, TooManyTries
     )
 )]
-#[patch("/v1/setup")]
 async fn update_setup(
     request: BySetupLink<ManageConnections>,
     body: MetadataJson<SetUpConnectionRequest>,
@@ -201,6 +205,8 @@ async fn update_setup(
 /// From now on people sign in by it. It takes a test that has passed (`connection_not_tested`). A connection that an
 /// admin has paused stays so.
 #[utoipa::path(
+    post,
+    path = "/v1/setup/activate",
     tag = "Setting up by a link",
     security(("setup_link" = [])),
     params(IdempotencyHeader),
@@ -209,7 +215,6 @@ async fn update_setup(
         SetupErrors, NoSuchConnection, NotTested, TenantInUse, Paused
     )
 )]
-#[post("/v1/setup/activate")]
 async fn activate_setup(
     request: BySetupLink<ManageConnections>,
     NoBody(idempotency): NoBody,
@@ -223,6 +228,8 @@ async fn activate_setup(
 /// discovery and its keys by OpenID Connect. So a new certificate counts before it is used. Where it cannot be read, what
 /// was read before stays, and `warnings` tell. At most ten times an hour (`connection_test`).
 #[utoipa::path(
+    post,
+    path = "/v1/setup/refresh",
     tag = "Setting up by a link",
     security(("setup_link" = [])),
     responses(
@@ -230,7 +237,6 @@ async fn activate_setup(
         SetupErrors, NoSuchConnection, Incomplete, NothingToRefresh, TooManyTries
     )
 )]
-#[post("/v1/setup/refresh")]
 async fn refresh_setup(
     request: BySetupLink<ManageConnections>,
 ) -> Result<web::Json<ConnectionBody>, Problem> {
@@ -251,6 +257,8 @@ async fn connection_of(request: &BySetupLink<ManageConnections>) -> Result<Conne
 /// Open `start_url` in a browser within the hour, and sign in at the identity provider: the test signs nobody in and
 /// changes nothing. At most ten tests an hour (`connection_test`).
 #[utoipa::path(
+    post,
+    path = "/v1/setup/tests",
     tag = "Setting up by a link",
     security(("setup_link" = [])),
     params(IdempotencyHeader),
@@ -259,7 +267,6 @@ async fn connection_of(request: &BySetupLink<ManageConnections>) -> Result<Conne
         SetupErrors, NoSuchConnection, Incomplete, TooManyTries
     )
 )]
-#[post("/v1/setup/tests")]
 async fn test_setup(
     request: BySetupLink<ManageConnections>,
     NoBody(idempotency): NoBody,
@@ -280,6 +287,8 @@ async fn test_setup(
 /// For an hour: the steps that were checked, and what the identity provider said. A link shows no people: the steps end
 /// where Rollcall looks for the person (`identity`), and `would` is `null`. Admins read on by the test's `id`.
 #[utoipa::path(
+    get,
+    path = "/v1/setup/tests/{test_id}",
     tag = "Setting up by a link",
     security(("setup_link" = [])),
     params(SetupTestPath),
@@ -288,7 +297,6 @@ async fn test_setup(
         SetupErrors, NoSuchTest
     )
 )]
-#[get("/v1/setup/tests/{test_id}")]
 async fn get_setup_test(
     request: BySetupLink<ManageConnections>,
     path: web::Path<SetupTestPath>,
@@ -310,6 +318,8 @@ async fn get_setup_test(
 ///
 /// Those of the organization, in the order in which they were added.
 #[utoipa::path(
+    get,
+    path = "/v1/setup/domains",
     tag = "Setting up by a link",
     security(("setup_link" = [])),
     params(PageQuery),
@@ -318,7 +328,6 @@ async fn get_setup_test(
         PageErrors, SetupErrors
     )
 )]
-#[get("/v1/setup/domains")]
 async fn list_setup_domains(
     http: HttpRequest,
     request: BySetupLink<ManageDomains>,
@@ -332,6 +341,8 @@ async fn list_setup_domains(
 /// Publish its `record`, then ask for a check. Nobody joins by it (`closed`) unless an admin says otherwise, and people
 /// come in by it at the connection of the link only (`counts_only_at`), until an admin changes or checks it.
 #[utoipa::path(
+    post,
+    path = "/v1/setup/domains",
     tag = "Setting up by a link",
     security(("setup_link" = [])),
     params(IdempotencyHeader),
@@ -340,7 +351,6 @@ async fn list_setup_domains(
         BodyErrors, SetupErrors, AddDomainErrors
     )
 )]
-#[post("/v1/setup/domains")]
 async fn add_setup_domain(
     request: BySetupLink<ManageDomains>,
     idempotency::Json { idempotency, body }: idempotency::Json<AddSetupDomainRequest>,
@@ -362,6 +372,8 @@ async fn add_setup_domain(
 ///
 /// With the record that proves it.
 #[utoipa::path(
+    get,
+    path = "/v1/setup/domains/{domain_id}",
     tag = "Setting up by a link",
     security(("setup_link" = [])),
     params(SetupDomainPath),
@@ -370,7 +382,6 @@ async fn add_setup_domain(
         SetupErrors, NoSuchDomain
     )
 )]
-#[get("/v1/setup/domains/{domain_id}")]
 async fn get_setup_domain(
     request: BySetupLink<ManageDomains>,
     path: web::Path<SetupDomainPath>,
@@ -382,6 +393,8 @@ async fn get_setup_domain(
 ///
 /// Asks name servers for the record: a domain whose record is there is proven. Each domain has six checks an hour.
 #[utoipa::path(
+    post,
+    path = "/v1/setup/domains/{domain_id}/check",
     tag = "Setting up by a link",
     security(("setup_link" = [])),
     params(SetupDomainPath),
@@ -390,7 +403,6 @@ async fn get_setup_domain(
         SetupErrors, NoSuchDomain, TooManyTries, CheckDomainErrors
     )
 )]
-#[post("/v1/setup/domains/{domain_id}/check")]
 async fn check_setup_domain(
     request: BySetupLink<ManageDomains>,
     path: web::Path<SetupDomainPath>,

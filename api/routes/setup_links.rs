@@ -1,6 +1,6 @@
 //! Setup links, as admins make them (`docs/sso.md#setup-links`).
 
-use actix_web::{HttpRequest, HttpResponse, delete, get, post, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -8,7 +8,7 @@ use super::extract::idempotency;
 use super::extract::{
     Form, Guard as _, IdempotencyHeader, InOrganization, OrganizationPath, Query,
 };
-use super::mounting::Mounting;
+use super::mounting::{Mounting, operations};
 use super::page::{PageQuery, Paged, page_body};
 use super::problem::{Problem, problems};
 use super::refusals::{
@@ -26,11 +26,13 @@ use crate::services::sso::setup_links::{
 use crate::store::setup_links::SetupLink;
 
 /// Mounts these operations.
-pub fn mount(config: &mut Mounting<'_, '_>) {
-    config
-        .service(create_setup_link)
-        .service(list_setup_links)
-        .service(revoke_setup_link);
+pub fn mount(mounting: &mut Mounting<'_>) {
+    operations!(
+        mounting,
+        create_setup_link,
+        list_setup_links,
+        revoke_setup_link
+    );
 }
 
 /// A setup link.
@@ -146,6 +148,8 @@ problems! {
 /// has at most 50 links that are good; another one gets 422 `validation_failed`. At most three an hour are mailed to one
 /// address (`mail_to_address`).
 #[utoipa::path(
+    post,
+    path = "/v1/organizations/{organization_id}/setup-links",
     tag = "Single sign-on",
     params(OrganizationPath, IdempotencyHeader),
     responses(
@@ -154,7 +158,6 @@ problems! {
     ),
     extensions(("x-permission" = json!(ManageSetupLinks::NAME)))
 )]
-#[post("/v1/organizations/{organization_id}/setup-links")]
 async fn create_setup_link(
     request: InOrganization<ManageSetupLinks>,
     idempotency::Json { idempotency, body }: idempotency::Json<CreateSetupLinkRequest>,
@@ -193,6 +196,8 @@ fn parse(body: &CreateSetupLinkRequest) -> Result<NewSetupLink> {
 ///
 /// Those that are good, the oldest first.
 #[utoipa::path(
+    get,
+    path = "/v1/organizations/{organization_id}/setup-links",
     tag = "Single sign-on",
     params(OrganizationPath, PageQuery),
     responses(
@@ -201,7 +206,6 @@ fn parse(body: &CreateSetupLinkRequest) -> Result<NewSetupLink> {
     ),
     extensions(("x-permission" = json!(ManageSetupLinks::NAME)))
 )]
-#[get("/v1/organizations/{organization_id}/setup-links")]
 async fn list_setup_links(
     http: HttpRequest,
     request: InOrganization<ManageSetupLinks>,
@@ -219,6 +223,8 @@ async fn list_setup_links(
 ///
 /// It stops working at once. What was set up by it stays.
 #[utoipa::path(
+    delete,
+    path = "/v1/organizations/{organization_id}/setup-links/{setup_link_id}",
     tag = "Single sign-on",
     params(SetupLinkPath),
     responses(
@@ -227,7 +233,6 @@ async fn list_setup_links(
     ),
     extensions(("x-permission" = json!(ManageSetupLinks::NAME)))
 )]
-#[delete("/v1/organizations/{organization_id}/setup-links/{setup_link_id}")]
 async fn revoke_setup_link(
     request: InOrganization<ManageSetupLinks>,
     path: web::Path<SetupLinkPath>,

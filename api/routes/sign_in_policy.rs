@@ -1,11 +1,11 @@
 //! Whether an organization requires single sign-on (`docs/sso.md#required-single-sign-on`).
 
-use actix_web::{get, put, web};
+use actix_web::web;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::extract::{Guard as _, InOrganization, Json, OrganizationPath};
-use super::mounting::Mounting;
+use super::mounting::{Mounting, operations};
 use super::problem::{Problem, problems};
 use super::refusals::{BodyErrors, EXAMPLE_ID, OrganizationErrors};
 use crate::domain::ids::AccountId;
@@ -17,10 +17,8 @@ use crate::services::sso::policy::{
 };
 
 /// Mounts these operations.
-pub fn mount(config: &mut Mounting<'_, '_>) {
-    config
-        .service(get_sign_in_policy)
-        .service(set_sign_in_policy);
+pub fn mount(mounting: &mut Mounting<'_>) {
+    operations!(mounting, get_sign_in_policy, set_sign_in_policy);
 }
 
 /// The most emergency admins that an organization has.
@@ -74,6 +72,8 @@ fn no_admin() -> Error {
 ///
 /// Whether single sign-on is required, and who may come with a password all the same.
 #[utoipa::path(
+    get,
+    path = "/v1/organizations/{organization_id}/sign-in-policy",
     tag = "Single sign-on",
     params(OrganizationPath),
     responses(
@@ -82,7 +82,6 @@ fn no_admin() -> Error {
     ),
     extensions(("x-permission" = json!(ManageSignInPolicy::NAME)))
 )]
-#[get("/v1/organizations/{organization_id}/sign-in-policy")]
 async fn get_sign_in_policy(
     request: InOrganization<ManageSignInPolicy>,
 ) -> Result<web::Json<SignInPolicyBody>, Problem> {
@@ -97,6 +96,8 @@ async fn get_sign_in_policy(
 /// required only with an active, tested connection, and with an emergency admin who has signed in with a password within
 /// the last 30 days.
 #[utoipa::path(
+    put,
+    path = "/v1/organizations/{organization_id}/sign-in-policy",
     tag = "Single sign-on",
     params(OrganizationPath),
     responses(
@@ -105,7 +106,6 @@ async fn get_sign_in_policy(
     ),
     extensions(("x-permission" = json!(ManageSignInPolicy::NAME)))
 )]
-#[put("/v1/organizations/{organization_id}/sign-in-policy")]
 async fn set_sign_in_policy(
     request: InOrganization<ManageSignInPolicy>,
     body: Json<SetSignInPolicyRequest>,

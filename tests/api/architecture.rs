@@ -38,9 +38,8 @@ const LAYERS: [&str; 21] = [
 ];
 
 /// Libraries that belong to some layers only, by the beginning of their crates' names.
-const LIBRARIES: [(&str, &[&str]); 24] = [
+const LIBRARIES: [(&str, &[&str]); 23] = [
     ("actix", &["cli", "app", "openapi", "routes"]),
-    ("utoipa_actix_web", &["openapi", "routes"]),
     ("scalar_api_reference", &["routes"]),
     ("diesel", &["store"]),
     ("clap", &["main", "cli"]),
@@ -199,6 +198,8 @@ const ORDER_INSIDE: [(&str, &[&str]); 3] = [
             "security_headers",
             "cors",
             "middleware",
+            "mounting",
+            "operations",
             "documented_paths",
             "arrival",
             "rate_limit_headers",
@@ -210,7 +211,6 @@ const ORDER_INSIDE: [(&str, &[&str]); 3] = [
             "bulk",
             "names",
             "csv_file",
-            "mounting",
             "problem",
         ],
     ),

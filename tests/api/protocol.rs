@@ -222,6 +222,20 @@ both_databases!(head_is_served_wherever_get_is, |app| {
     assert_eq!((missing.status.as_u16(), missing.text.as_str()), (404, ""));
 });
 
+// Letters may be written by their numbers (RFC 3986, 6.2.2.2), in words of a path and in what stands for a parameter.
+both_databases!(a_path_is_found_however_its_letters_are_written, |app| {
+    let school = app.school().await;
+    let plain = school.admin.get(&school.path("")).await.json();
+    let id = school.id.replace('a', "%61");
+    let path = format!("/v1/%6Frganizations/{id}");
+    let written = school.admin.get(&path).await;
+    written.expect_status(200);
+    let written = written.json();
+    assert_eq!(written["name"], plain["name"]);
+    let elsewhere = school.admin.get(&format!("{path}%2Fmembers")).await;
+    elsewhere.expect_problem(404, "not_found");
+});
+
 both_databases!(a_word_is_not_taken_for_an_id, |app| {
     let school = app.school().await;
     for (method, path, allowed) in [

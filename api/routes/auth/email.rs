@@ -1,6 +1,6 @@
 //! Verifying one's address by a mailed link (`docs/accounts.md`).
 
-use actix_web::{HttpRequest, HttpResponse, post};
+use actix_web::{HttpRequest, HttpResponse};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -137,6 +137,8 @@ impl From<Verified> for VerifiedEmail {
 /// good; wrong passwords count as failed sign-ins. Invite codes that are limited to email domains
 /// or make staff, and waited for it, take effect now, by the rules as they are now; `joins` tells how each ended.
 #[utoipa::path(
+    post,
+    path = "/v1/auth/email/verify",
     tag = "Passwords and addresses",
     security((), ("access_token" = [])),
     params(IdempotencyHeader),
@@ -146,7 +148,6 @@ impl From<Verified> for VerifiedEmail {
         AccountDeactivated, TooManyTries
     )
 )]
-#[post("/v1/auth/email/verify")]
 pub(super) async fn verify_email(
     request: OptionallyAuthenticated,
     ClientAddress(client): ClientAddress,
@@ -200,6 +201,8 @@ async fn identify_by_password(
 /// other members, loses its password, its sessions and its API keys; the reader of the mailbox can set a new
 /// password by `forgot`.
 #[utoipa::path(
+    post,
+    path = "/v1/auth/email/disown",
     tag = "Passwords and addresses",
     security(()),
     params(IdempotencyHeader),
@@ -208,7 +211,6 @@ async fn identify_by_password(
         BodyErrors, DisownmentErrors
     )
 )]
-#[post("/v1/auth/email/disown")]
 pub(super) async fn disown_account(
     request: Anonymous,
     idempotency::Json { idempotency, body }: idempotency::Json<DisownAccountRequest>,
@@ -227,6 +229,8 @@ pub(super) async fn disown_account(
 /// already. Mails to one address are limited (`mail_to_address`). A session whose password an organization has
 /// set chooses another first (`password_change_required`): whoever set it may not read the mailbox.
 #[utoipa::path(
+    post,
+    path = "/v1/auth/email/resend",
     tag = "Passwords and addresses",
     params(IdempotencyHeader),
     responses(
@@ -234,7 +238,6 @@ pub(super) async fn disown_account(
         SessionErrors, ResendErrors, TooManyTries
     )
 )]
-#[post("/v1/auth/email/resend")]
 pub(super) async fn resend_verification(
     request: Authenticated,
     NoBody(idempotency): NoBody,

@@ -10,19 +10,21 @@ mod tokens;
 
 pub(super) use self::tokens::{SessionKind, Tokens, cookie_of};
 
-use crate::routes::mounting::Mounting;
+use crate::routes::mounting::{Mounting, operations};
 
 /// Mounts these operations.
-pub fn mount(config: &mut Mounting<'_, '_>) {
-    config
-        .service(registration::register_account)
-        .service(sign_in::login)
-        .service(sign_in::refresh_session)
-        .service(sign_in::logout)
-        .service(password::change_password)
-        .service(password::forgot_password)
-        .service(password::reset_password)
-        .service(email::verify_email)
-        .service(email::disown_account)
-        .service(email::resend_verification);
+pub fn mount(mounting: &mut Mounting<'_>) {
+    operations!(
+        mounting,
+        registration::register_account,
+        sign_in::login,
+        sign_in::refresh_session,
+        sign_in::logout,
+        password::change_password,
+        password::forgot_password,
+        password::reset_password,
+        email::verify_email,
+        email::disown_account,
+        email::resend_verification
+    );
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use actix_web::{HttpResponse, post};
+use actix_web::HttpResponse;
 use serde::Deserialize;
 use tokio::time::Instant;
 use utoipa::ToSchema;
@@ -76,6 +76,8 @@ pub struct ResetPasswordRequest {
 /// (`password_check`). The new one has to be another. Ends every other session, and revokes links that would set another password.
 /// The owner is told by mail.
 #[utoipa::path(
+    post,
+    path = "/v1/auth/password/change",
     tag = "Passwords and addresses",
     params(IdempotencyHeader),
     responses(
@@ -83,7 +85,6 @@ pub struct ResetPasswordRequest {
         BodyErrors, OpenSessionErrors, InvalidNewPassword, WrongCurrentPassword, TooManyTries
     )
 )]
-#[post("/v1/auth/password/change")]
 pub(super) async fn change_password(
     request: BeforePasswordChange,
     idempotency::Json { idempotency, body }: idempotency::Json<ChangePasswordRequest>,
@@ -152,6 +153,8 @@ const LEAST_TIME: Duration = Duration::from_millis(100);
 /// to one address are limited (`mail_to_address`). Where one client asks for many (`mail_from_client`),
 /// further ones are sent after the mail that others wait for.
 #[utoipa::path(
+    post,
+    path = "/v1/auth/password/forgot",
     tag = "Passwords and addresses",
     security(()),
     params(IdempotencyHeader),
@@ -160,7 +163,6 @@ const LEAST_TIME: Duration = Duration::from_millis(100);
         BodyErrors, InvalidEmail, TooManyTries
     )
 )]
-#[post("/v1/auth/password/forgot")]
 pub(super) async fn forgot_password(
     request: Anonymous,
     ClientAddress(client): ClientAddress,
@@ -189,6 +191,8 @@ pub(super) async fn forgot_password(
 /// with the new password then. A link that is used, replaced or expired gets `token_invalid`, and the
 /// detail tells where to ask for another.
 #[utoipa::path(
+    post,
+    path = "/v1/auth/password/reset",
     tag = "Passwords and addresses",
     security(()),
     params(IdempotencyHeader),
@@ -197,7 +201,6 @@ pub(super) async fn forgot_password(
         BodyErrors, InvalidPassword, ResetErrors, AccountDeactivated, HashingErrors
     )
 )]
-#[post("/v1/auth/password/reset")]
 pub(super) async fn reset_password(
     request: Anonymous,
     ClientAddress(client): ClientAddress,

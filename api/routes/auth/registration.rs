@@ -1,6 +1,6 @@
 //! Registering an account (`docs/accounts.md`).
 
-use actix_web::{HttpResponse, post};
+use actix_web::HttpResponse;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -137,6 +137,8 @@ impl Fields {
 /// without a free seat (`no_seat`), make no account. A code that is limited to email domains, or that
 /// makes staff, takes effect when the address is verified: `waits_for_verification`.
 #[utoipa::path(
+    post,
+    path = "/v1/auth/register",
     tag = "Signing in",
     security(()),
     params(IdempotencyHeader),
@@ -145,7 +147,6 @@ impl Fields {
         BodyErrors, InvalidEmail, EmailTaken, InviteCodeErrors, TooManyTries
     )
 )]
-#[post("/v1/auth/register")]
 pub(super) async fn register_account(
     request: Anonymous,
     ClientAddress(client): ClientAddress,

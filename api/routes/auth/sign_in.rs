@@ -1,7 +1,7 @@
 //! Signing in and out, and staying signed in (`docs/accounts.md`).
 
 use actix_web::http::{StatusCode, header};
-use actix_web::{HttpRequest, HttpResponse, ResponseError as _, post};
+use actix_web::{HttpRequest, HttpResponse, ResponseError as _};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -47,6 +47,8 @@ pub struct LoginRequest {
 /// for each account, and send it with the next sign-in: then tries that others have used up, elsewhere or in
 /// the same network, do not count for this device.
 #[utoipa::path(
+    post,
+    path = "/v1/auth/login",
     tag = "Signing in",
     security(()),
     responses(
@@ -54,7 +56,6 @@ pub struct LoginRequest {
         BodyErrors, WrongCredentials, AccountDeactivated, TooManyTries
     )
 )]
-#[post("/v1/auth/login")]
 pub(super) async fn login(
     request: Anonymous,
     ClientAddress(client): ClientAddress,
@@ -86,6 +87,8 @@ pub(super) async fn login(
 /// it is taken for the same client's concurrent refresh and gets the same refresh token as that. A session
 /// ends 30 days after its last refresh, and 90 days after it began.
 #[utoipa::path(
+    post,
+    path = "/v1/auth/refresh",
     tag = "Signing in",
     security(()),
     request_body = Option<RefreshRequest>,
@@ -94,7 +97,6 @@ pub(super) async fn login(
         BodyErrors, CookieErrors, RefreshErrors
     )
 )]
-#[post("/v1/auth/refresh")]
 pub(super) async fn refresh_session(
     request: Anonymous,
     http: HttpRequest,
@@ -129,6 +131,8 @@ pub struct SignedOut {
 /// it, the session there goes on. Where neither opens a session, or nothing is sent at all, the answer is
 /// the same, with `null`; an access token alone that is not good any more gets 401, since its session may go on.
 #[utoipa::path(
+    post,
+    path = "/v1/auth/logout",
     tag = "Signing in",
     security(()),
     request_body = Option<RefreshRequest>,
@@ -137,7 +141,6 @@ pub struct SignedOut {
         BodyErrors, CookieErrors, OpenSessionErrors
     )
 )]
-#[post("/v1/auth/logout")]
 pub(super) async fn logout(
     request: Anonymous,
     bearer: std::result::Result<BeforePasswordChange, Problem>,

@@ -1,6 +1,6 @@
 //! Activating connections, and pausing them.
 
-use actix_web::{HttpResponse, post, web};
+use actix_web::{HttpResponse, web};
 
 use super::path::{ConnectionPath, NoSuchConnection};
 use super::responses::{ConnectionBody, Described};
@@ -34,6 +34,8 @@ problems! {
 /// (`connection_not_tested`). Activating again changes nothing. By an operator's app, a tenant has one active connection:
 /// a second one gets `tenant_in_use`.
 #[utoipa::path(
+    post,
+    path = "/v1/organizations/{organization_id}/connections/{connection_id}/activate",
     tag = "Single sign-on",
     params(ConnectionPath, IdempotencyHeader),
     responses(
@@ -42,7 +44,6 @@ problems! {
     ),
     extensions(("x-permission" = json!(ManageConnections::NAME)))
 )]
-#[post("/v1/organizations/{organization_id}/connections/{connection_id}/activate")]
 pub(super) async fn activate_connection(
     request: InOrganization<ManageConnections>,
     path: web::Path<ConnectionPath>,
@@ -60,6 +61,8 @@ pub(super) async fn activate_connection(
 /// It signs nobody in for the time being, and ends no session. Pausing again changes nothing. The only active one stays
 /// where single sign-on is required (`last_sign_in_method`).
 #[utoipa::path(
+    post,
+    path = "/v1/organizations/{organization_id}/connections/{connection_id}/pause",
     tag = "Single sign-on",
     params(ConnectionPath, IdempotencyHeader),
     responses(
@@ -68,7 +71,6 @@ pub(super) async fn activate_connection(
     ),
     extensions(("x-permission" = json!(ManageConnections::NAME)))
 )]
-#[post("/v1/organizations/{organization_id}/connections/{connection_id}/pause")]
 pub(super) async fn pause_connection(
     request: InOrganization<ManageConnections>,
     path: web::Path<ConnectionPath>,

@@ -13,8 +13,8 @@ mod rules;
 mod set_up;
 mod testing;
 
-use crate::routes::mounting::Mounting;
-use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, web};
+use crate::routes::mounting::{Mounting, operations};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -54,18 +54,20 @@ use crate::services::sso::connections::{self, would_lock_out};
 use crate::services::sso::metadata::NewMetadata;
 
 /// Mounts these operations.
-pub fn mount(config: &mut Mounting<'_, '_>) {
-    config
-        .service(create_connection)
-        .service(list_connections)
-        .service(get_connection)
-        .service(update_connection)
-        .service(delete_connection)
-        .service(activation::activate_connection)
-        .service(refresh::refresh_connection)
-        .service(activation::pause_connection);
-    testing::mount(config);
-    rules::mount(config);
+pub fn mount(mounting: &mut Mounting<'_>) {
+    operations!(
+        mounting,
+        create_connection,
+        list_connections,
+        get_connection,
+        update_connection,
+        delete_connection,
+        activation::activate_connection,
+        refresh::refresh_connection,
+        activation::pause_connection
+    );
+    testing::mount(mounting);
+    rules::mount(mounting);
 }
 
 problems! {
@@ -92,6 +94,8 @@ fn members_locked_out() -> Error {
 /// `missing` names what is yet to come. An organization has at most 50 connections; another one gets 422
 /// `validation_failed`. Metadata of SAML is fetched from its address at most ten times an hour (`connection_test`).
 #[utoipa::path(
+    post,
+    path = "/v1/organizations/{organization_id}/connections",
     tag = "Single sign-on",
     params(OrganizationPath, IdempotencyHeader),
     request_body = CreateConnectionRequest,
@@ -101,7 +105,6 @@ fn members_locked_out() -> Error {
     ),
     extensions(("x-permission" = json!(ManageConnections::NAME)))
 )]
-#[post("/v1/organizations/{organization_id}/connections")]
 async fn create_connection(
     request: InOrganization<ManageConnections>,
     idempotency::MetadataJson { idempotency, body }: idempotency::MetadataJson<
@@ -163,6 +166,8 @@ where
 ///
 /// The oldest first.
 #[utoipa::path(
+    get,
+    path = "/v1/organizations/{organization_id}/connections",
     tag = "Single sign-on",
     params(OrganizationPath, PageQuery),
     responses(
@@ -171,7 +176,6 @@ where
     ),
     extensions(("x-permission" = json!(ManageConnections::NAME)))
 )]
-#[get("/v1/organizations/{organization_id}/connections")]
 async fn list_connections(
     http: HttpRequest,
     request: InOrganization<ManageConnections>,
@@ -196,6 +200,8 @@ async fn list_connections(
 ///
 /// The client secret is never shown.
 #[utoipa::path(
+    get,
+    path = "/v1/organizations/{organization_id}/connections/{connection_id}",
     tag = "Single sign-on",
     params(ConnectionPath),
     responses(
@@ -204,7 +210,6 @@ async fn list_connections(
     ),
     extensions(("x-permission" = json!(ManageConnections::NAME)))
 )]
-#[get("/v1/organizations/{organization_id}/connections/{connection_id}")]
 async fn get_connection(
     request: InOrganization<ManageConnections>,
     path: web::Path<ConnectionPath>,
@@ -231,6 +236,8 @@ async fn get_connection(
 /// place of a setup link's knows the people who came by certificates that it has; of others `same_provider` says. Metadata
 /// of SAML is fetched from its address at most ten times an hour (`connection_test`).
 #[utoipa::path(
+    patch,
+    path = "/v1/organizations/{organization_id}/connections/{connection_id}",
     tag = "Single sign-on",
     params(ConnectionPath),
     request_body = UpdateConnectionRequest,
@@ -241,7 +248,6 @@ async fn get_connection(
     ),
     extensions(("x-permission" = json!(ManageConnections::NAME)))
 )]
-#[patch("/v1/organizations/{organization_id}/connections/{connection_id}")]
 async fn update_connection(
     request: InOrganization<ManageConnections>,
     path: web::Path<ConnectionPath>,
@@ -303,6 +309,8 @@ struct DeleteConnectionQuery {
 /// manages have neither a password nor another identity, that is refused (`last_sign_in_method`), unless it is forced. So
 /// is deleting the only active one where single sign-on is required, in any case.
 #[utoipa::path(
+    delete,
+    path = "/v1/organizations/{organization_id}/connections/{connection_id}",
     tag = "Single sign-on",
     params(ConnectionPath, DeleteConnectionQuery),
     responses(
@@ -311,7 +319,6 @@ struct DeleteConnectionQuery {
     ),
     extensions(("x-permission" = json!(ManageConnections::NAME)))
 )]
-#[delete("/v1/organizations/{organization_id}/connections/{connection_id}")]
 async fn delete_connection(
     request: InOrganization<ManageConnections>,
     path: web::Path<ConnectionPath>,

@@ -1,6 +1,6 @@
 //! Reading anew what an identity provider publishes.
 
-use actix_web::{post, web};
+use actix_web::web;
 
 use super::path::{ConnectionPath, NoSuchConnection};
 use super::responses::{ConnectionBody, Described};
@@ -26,6 +26,8 @@ problems! {
 /// from an address that a setup link named, before an admin sends that, unless people sign in at the same host. At most
 /// ten times an hour (`connection_test`).
 #[utoipa::path(
+    post,
+    path = "/v1/organizations/{organization_id}/connections/{connection_id}/refresh",
     tag = "Single sign-on",
     params(ConnectionPath),
     responses(
@@ -34,7 +36,6 @@ problems! {
     ),
     extensions(("x-permission" = json!(ManageConnections::NAME)))
 )]
-#[post("/v1/organizations/{organization_id}/connections/{connection_id}/refresh")]
 pub(super) async fn refresh_connection(
     request: InOrganization<ManageConnections>,
     path: web::Path<ConnectionPath>,

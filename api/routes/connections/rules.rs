@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use actix_web::{post, web};
+use actix_web::web;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -15,7 +15,7 @@ use crate::domain::ids::{AccountId, IdentityId};
 use crate::domain::organization::AccountType;
 use crate::error::Result;
 use crate::routes::extract::{Form, Guard as _, InOrganization, Json, Query};
-use crate::routes::mounting::Mounting;
+use crate::routes::mounting::{Mounting, operations};
 use crate::routes::names::GroupReference;
 use crate::routes::page::{PageQuery, Paged};
 use crate::routes::problem::Problem;
@@ -27,8 +27,8 @@ use crate::services::sso::rules_preview::{
 };
 
 /// Mounts these operations.
-pub fn mount(config: &mut Mounting<'_, '_>) {
-    config.service(preview_rules);
+pub fn mount(mounting: &mut Mounting<'_>) {
+    operations!(mounting, preview_rules);
 }
 
 /// Rules to be tried.
@@ -175,6 +175,8 @@ impl From<SeatChange> for SeatChangeBody {
 /// within the last 30 days, or of claims that are given. Nothing changes by it. With `apply` at `first`, rules change
 /// only who comes for the first time. At most 20,000 people are tried; at most 120 previews an hour (`rules_preview`).
 #[utoipa::path(
+    post,
+    path = "/v1/organizations/{organization_id}/connections/{connection_id}/rules/preview",
     tag = "Single sign-on",
     params(ConnectionPath, PageQuery),
     responses(
@@ -183,7 +185,6 @@ impl From<SeatChange> for SeatChangeBody {
     ),
     extensions(("x-permission" = json!(ManageConnections::NAME)))
 )]
-#[post("/v1/organizations/{organization_id}/connections/{connection_id}/rules/preview")]
 async fn preview_rules(
     request: InOrganization<ManageConnections>,
     path: web::Path<ConnectionPath>,

@@ -1,7 +1,7 @@
 //! Tests of connections, and the diagnoses of those who came.
 
-use crate::routes::mounting::Mounting;
-use actix_web::{HttpRequest, HttpResponse, get, post, web};
+use crate::routes::mounting::{Mounting, operations};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -24,12 +24,14 @@ use crate::services::sso::settings::incomplete;
 use crate::services::sso::{diagnosis, testing};
 
 /// Mounts these operations.
-pub fn mount(config: &mut Mounting<'_, '_>) {
-    config
-        .service(test_connection)
-        .service(get_connection_test)
-        .service(list_diagnoses)
-        .service(get_diagnosis);
+pub fn mount(mounting: &mut Mounting<'_>) {
+    operations!(
+        mounting,
+        test_connection,
+        get_connection_test,
+        list_diagnoses,
+        get_diagnosis
+    );
 }
 
 problems! {
@@ -85,6 +87,8 @@ struct DiagnosisPath {
 /// `<spa>/sign-in/tested?test=<id>`, whose page reads the test. At most ten tests an hour
 /// (`connection_test`).
 #[utoipa::path(
+    post,
+    path = "/v1/organizations/{organization_id}/connections/{connection_id}/tests",
     tag = "Single sign-on",
     params(ConnectionPath, IdempotencyHeader),
     responses(
@@ -93,7 +97,6 @@ struct DiagnosisPath {
     ),
     extensions(("x-permission" = json!(ManageConnections::NAME)))
 )]
-#[post("/v1/organizations/{organization_id}/connections/{connection_id}/tests")]
 async fn test_connection(
     request: InOrganization<ManageConnections>,
     path: web::Path<ConnectionPath>,
@@ -116,6 +119,8 @@ async fn test_connection(
 ///
 /// For an hour: the steps that were checked, what the identity provider said, and what a sign-in would have done.
 #[utoipa::path(
+    get,
+    path = "/v1/organizations/{organization_id}/connections/{connection_id}/tests/{test_id}",
     tag = "Single sign-on",
     params(TestPath),
     responses(
@@ -124,7 +129,6 @@ async fn test_connection(
     ),
     extensions(("x-permission" = json!(ManageConnections::NAME)))
 )]
-#[get("/v1/organizations/{organization_id}/connections/{connection_id}/tests/{test_id}")]
 async fn get_connection_test(
     request: InOrganization<ManageConnections>,
     path: web::Path<TestPath>,
@@ -145,6 +149,8 @@ async fn get_connection_test(
 ///
 /// What was checked when people came by single sign-on in the last week, the newest first.
 #[utoipa::path(
+    get,
+    path = "/v1/organizations/{organization_id}/diagnoses",
     tag = "Single sign-on",
     params(OrganizationPath, PageQuery),
     responses(
@@ -153,7 +159,6 @@ async fn get_connection_test(
     ),
     extensions(("x-permission" = json!(ManageConnections::NAME)))
 )]
-#[get("/v1/organizations/{organization_id}/diagnoses")]
 async fn list_diagnoses(
     http: HttpRequest,
     request: InOrganization<ManageConnections>,
@@ -175,6 +180,8 @@ async fn list_diagnoses(
 ///
 /// By the reference that the person was shown.
 #[utoipa::path(
+    get,
+    path = "/v1/organizations/{organization_id}/diagnoses/{reference}",
     tag = "Single sign-on",
     params(DiagnosisPath),
     responses(
@@ -183,7 +190,6 @@ async fn list_diagnoses(
     ),
     extensions(("x-permission" = json!(ManageConnections::NAME)))
 )]
-#[get("/v1/organizations/{organization_id}/diagnoses/{reference}")]
 async fn get_diagnosis(
     request: InOrganization<ManageConnections>,
     path: web::Path<DiagnosisPath>,

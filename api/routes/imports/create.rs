@@ -3,7 +3,7 @@
 use actix_multipart::Multipart;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::mime::{self, Mime};
-use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, post, web};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, web};
 
 use super::refusals::{
     FileErrors, ListErrors, UploadErrors, WrongKind, not_a_form, not_a_list, unknown_charset,
@@ -30,6 +30,8 @@ use crate::services::authorization::{ManageImports, Permission as _};
 /// the accounts are created in the background: watch the import at its `Location`. Whoever made it is
 /// told by mail when it has ended. Staff import students and learners into groups that they manage.
 #[utoipa::path(
+    post,
+    path = "/v1/organizations/{organization_id}/imports",
     tag = "Imports",
     params(OrganizationPath, IdempotencyHeader),
     request_body(content = ImportUpload, content_type = "multipart/form-data"),
@@ -43,7 +45,6 @@ use crate::services::authorization::{ManageImports, Permission as _};
     ),
     extensions(("x-permission" = json!(ManageImports::NAME)))
 )]
-#[post("/v1/organizations/{organization_id}/imports")]
 pub async fn create_import(
     request: InOrganization<ManageImports>,
     unread: UnreadBody,
@@ -70,6 +71,8 @@ pub async fn create_import(
 ///
 /// Every name becomes an account or gets an error of its own, as the rows of a file do.
 #[utoipa::path(
+    post,
+    path = "/v1/organizations/{organization_id}/imports/usernames",
     tag = "Imports",
     params(OrganizationPath, UsernameParameters, IdempotencyHeader),
     request_body(content(
@@ -86,7 +89,6 @@ pub async fn create_import(
     ),
     extensions(("x-permission" = json!(ManageImports::NAME)))
 )]
-#[post("/v1/organizations/{organization_id}/imports/usernames")]
 pub async fn import_usernames(
     request: InOrganization<ManageImports>,
     unread: UnreadBody,

@@ -1,6 +1,6 @@
 //! `userlist.csv` and `errors.csv`.
 
-use actix_web::{HttpResponse, get, web};
+use actix_web::{HttpResponse, web};
 
 use super::refusals::{DownloadErrors, ResultErrors};
 use super::requests::{DownloadQuery, ImportPath};
@@ -23,6 +23,8 @@ use crate::services::unit_of_work::UnitOfWork;
 /// until the results expire; each download is in the audit log. Staff download the results of their own
 /// imports into groups that they manage.
 #[utoipa::path(
+    get,
+    path = "/v1/organizations/{organization_id}/imports/{import_id}/userlist.csv",
     tag = "Imports",
     params(ImportPath, DownloadQuery),
     responses(
@@ -38,7 +40,6 @@ use crate::services::unit_of_work::UnitOfWork;
     ),
     extensions(("x-permission" = json!(ReadImports::NAME)))
 )]
-#[get("/v1/organizations/{organization_id}/imports/{import_id}/userlist.csv")]
 pub async fn download_userlist(
     request: InOrganization<ReadImports>,
     path: web::Path<ImportPath>,
@@ -58,6 +59,8 @@ pub async fn download_userlist(
 /// upload the file again. Passwords stand in it as they were given. Of a list of names it has the names
 /// in a column `username`. Staff download the results of their own imports into groups that they manage.
 #[utoipa::path(
+    get,
+    path = "/v1/organizations/{organization_id}/imports/{import_id}/errors.csv",
     tag = "Imports",
     params(ImportPath, DownloadQuery),
     responses(
@@ -73,7 +76,6 @@ pub async fn download_userlist(
     ),
     extensions(("x-permission" = json!(ReadImports::NAME)))
 )]
-#[get("/v1/organizations/{organization_id}/imports/{import_id}/errors.csv")]
 pub async fn download_errors(
     request: InOrganization<ReadImports>,
     path: web::Path<ImportPath>,

@@ -10,7 +10,7 @@ mod responses;
 mod upload;
 mod usernames;
 
-use actix_web::{HttpRequest, HttpResponse, delete, get, post, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -23,30 +23,34 @@ use super::problem::Problem;
 use super::refusals::{NoSuchImport, OrganizationErrors, PageErrors};
 use crate::domain::imports::RowOutcome;
 use crate::domain::spreadsheet::TEMPLATE_HEADER;
-use crate::routes::mounting::Mounting;
+use crate::routes::mounting::{Mounting, operations};
 use crate::services::authorization::{ManageImports, Permission as _, ReadImports};
 use crate::services::imports::{self, retention};
 use crate::store::import_rows::{RowQuery, Which};
 
 /// Mounts these operations.
-pub fn mount(config: &mut Mounting<'_, '_>) {
-    config
-        .service(get_import_template)
-        .service(create::create_import)
-        .service(create::import_usernames)
-        .service(list_imports)
-        .service(get_import)
-        .service(list_import_rows)
-        .service(cancel_import)
-        .service(discard_import_credentials)
-        .service(download::download_userlist)
-        .service(download::download_errors);
+pub fn mount(mounting: &mut Mounting<'_>) {
+    operations!(
+        mounting,
+        get_import_template,
+        create::create_import,
+        create::import_usernames,
+        list_imports,
+        get_import,
+        list_import_rows,
+        cancel_import,
+        discard_import_credentials,
+        download::download_userlist,
+        download::download_errors
+    );
 }
 
 /// Download the template of a file to import
 ///
 /// A CSV file with the header only.
 #[utoipa::path(
+    get,
+    path = "/v1/imports/template.csv",
     tag = "Imports",
     security(()),
     responses((
@@ -57,7 +61,6 @@ pub fn mount(config: &mut Mounting<'_, '_>) {
         example = "email,password,username\r\n"
     ))
 )]
-#[get("/v1/imports/template.csv")]
 async fn get_import_template() -> HttpResponse {
     HttpResponse::Ok()
         .content_type("text/csv; charset=utf-8")
@@ -72,6 +75,8 @@ async fn get_import_template() -> HttpResponse {
 ///
 /// The newest first. Staff see those that they made themselves into groups all of which they manage.
 #[utoipa::path(
+    get,
+    path = "/v1/organizations/{organization_id}/imports",
     tag = "Imports",
     params(OrganizationPath, PageQuery),
     responses(
@@ -80,7 +85,6 @@ async fn get_import_template() -> HttpResponse {
     ),
     extensions(("x-permission" = json!(ReadImports::NAME)))
 )]
-#[get("/v1/organizations/{organization_id}/imports")]
 async fn list_imports(
     request: InOrganization<ReadImports>,
     http: HttpRequest,
@@ -107,6 +111,8 @@ async fn list_imports(
 /// Its status, how far it is and how fast it goes. Staff watch their own imports into groups that they
 /// manage.
 #[utoipa::path(
+    get,
+    path = "/v1/organizations/{organization_id}/imports/{import_id}",
     tag = "Imports",
     params(ImportPath),
     responses(
@@ -115,7 +121,6 @@ async fn list_imports(
     ),
     extensions(("x-permission" = json!(ReadImports::NAME)))
 )]
-#[get("/v1/organizations/{organization_id}/imports/{import_id}")]
 async fn get_import(
     request: InOrganization<ReadImports>,
     path: web::Path<ImportPath>,
@@ -149,6 +154,8 @@ pub struct RowParameters {
 /// In the order of the file or list, without passwords. Staff see the rows of their own imports into
 /// groups that they manage.
 #[utoipa::path(
+    get,
+    path = "/v1/organizations/{organization_id}/imports/{import_id}/rows",
     tag = "Imports",
     params(ImportPath, RowParameters),
     responses(
@@ -157,7 +164,6 @@ pub struct RowParameters {
     ),
     extensions(("x-permission" = json!(ReadImports::NAME)))
 )]
-#[get("/v1/organizations/{organization_id}/imports/{import_id}/rows")]
 async fn list_import_rows(
     request: InOrganization<ReadImports>,
     http: HttpRequest,
@@ -188,6 +194,8 @@ async fn list_import_rows(
 /// Stops it at once: what was created stays, all other rows end as `cancelled`. One that has ended gets
 /// `import_finished`. Staff cancel their own imports into groups that they manage.
 #[utoipa::path(
+    post,
+    path = "/v1/organizations/{organization_id}/imports/{import_id}/cancel",
     tag = "Imports",
     params(ImportPath),
     responses(
@@ -196,7 +204,6 @@ async fn list_import_rows(
     ),
     extensions(("x-permission" = json!(ManageImports::NAME)))
 )]
-#[post("/v1/organizations/{organization_id}/imports/{import_id}/cancel")]
 async fn cancel_import(
     request: InOrganization<ManageImports>,
     path: web::Path<ImportPath>,
@@ -217,6 +224,8 @@ async fn cancel_import(
 /// only a reset gives anybody a new password. Staff discard those of their own imports into groups that
 /// they manage.
 #[utoipa::path(
+    delete,
+    path = "/v1/organizations/{organization_id}/imports/{import_id}/credentials",
     tag = "Imports",
     params(ImportPath),
     responses(
@@ -225,7 +234,6 @@ async fn cancel_import(
     ),
     extensions(("x-permission" = json!(ManageImports::NAME)))
 )]
-#[delete("/v1/organizations/{organization_id}/imports/{import_id}/credentials")]
 async fn discard_import_credentials(
     request: InOrganization<ManageImports>,
     path: web::Path<ImportPath>,

@@ -1,6 +1,6 @@
 //! Email invitations as those who send them manage them.
 
-use actix_web::{HttpRequest, HttpResponse, get, post, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -12,7 +12,7 @@ use crate::routes::extract::idempotency::{self, NoBody};
 use crate::routes::extract::{
     Guard as _, IdempotencyHeader, InOrganization, OrganizationPath, Query,
 };
-use crate::routes::mounting::Mounting;
+use crate::routes::mounting::{Mounting, operations};
 use crate::routes::page::Paged;
 use crate::routes::problem::{Problem, problems};
 use crate::routes::refusals::{
@@ -25,13 +25,15 @@ use crate::services::invitations::{self, group_not_managed};
 use crate::state::State;
 
 /// Mounts these operations.
-pub(super) fn mount(config: &mut Mounting<'_, '_>) {
-    config
-        .service(create_invitations)
-        .service(list_invitations)
-        .service(get_invitation)
-        .service(resend_invitation)
-        .service(revoke_invitation);
+pub(super) fn mount(mounting: &mut Mounting<'_>) {
+    operations!(
+        mounting,
+        create_invitations,
+        list_invitations,
+        get_invitation,
+        resend_invitation,
+        revoke_invitation
+    );
 }
 
 /// The invitation of an organization that a request is about.
@@ -58,6 +60,8 @@ struct InvitationPath {
 /// Where mail leaves by SMTP, the caller's own address has to be verified (`email_not_verified`). The invitations
 /// of one organization are limited (`invitations`); only what is sent is counted.
 #[utoipa::path(
+    post,
+    path = "/v1/organizations/{organization_id}/invitations",
     tag = "Invitations",
     params(OrganizationPath, IdempotencyHeader),
     responses(
@@ -70,7 +74,6 @@ struct InvitationPath {
     ),
     extensions(("x-permission" = json!(Invite::NAME)))
 )]
-#[post("/v1/organizations/{organization_id}/invitations")]
 async fn create_invitations(
     state: web::Data<State>,
     request: InOrganization<Invite>,
@@ -92,6 +95,8 @@ async fn create_invitations(
 ///
 /// The newest first, each with its status and the state of its mail. Staff see those that they sent.
 #[utoipa::path(
+    get,
+    path = "/v1/organizations/{organization_id}/invitations",
     tag = "Invitations",
     params(OrganizationPath, ListInvitationsParams),
     responses(
@@ -100,7 +105,6 @@ async fn create_invitations(
     ),
     extensions(("x-permission" = json!(ReadInvitations::NAME)))
 )]
-#[get("/v1/organizations/{organization_id}/invitations")]
 async fn list_invitations(
     http: HttpRequest,
     request: InOrganization<ReadInvitations>,
@@ -123,6 +127,8 @@ async fn list_invitations(
 ///
 /// Staff get those that they sent.
 #[utoipa::path(
+    get,
+    path = "/v1/organizations/{organization_id}/invitations/{invitation_id}",
     tag = "Invitations",
     params(InvitationPath),
     responses(
@@ -131,7 +137,6 @@ async fn list_invitations(
     ),
     extensions(("x-permission" = json!(ReadInvitations::NAME)))
 )]
-#[get("/v1/organizations/{organization_id}/invitations/{invitation_id}")]
 async fn get_invitation(
     request: InOrganization<ReadInvitations>,
     path: web::Path<InvitationPath>,
@@ -151,6 +156,8 @@ async fn get_invitation(
 /// SMTP, the caller's own address has to be verified (`email_not_verified`). Staff send those again that they
 /// sent, into groups that they still manage.
 #[utoipa::path(
+    post,
+    path = "/v1/organizations/{organization_id}/invitations/{invitation_id}/resend",
     tag = "Invitations",
     params(InvitationPath, IdempotencyHeader),
     responses(
@@ -159,7 +166,6 @@ async fn get_invitation(
     ),
     extensions(("x-permission" = json!(Invite::NAME)))
 )]
-#[post("/v1/organizations/{organization_id}/invitations/{invitation_id}/resend")]
 async fn resend_invitation(
     request: InOrganization<Invite>,
     path: web::Path<InvitationPath>,
@@ -183,6 +189,8 @@ async fn resend_invitation(
 /// accepted (`invitation_ended`): remove the member instead. Staff revoke those that they sent, while they manage
 /// its groups and the person.
 #[utoipa::path(
+    post,
+    path = "/v1/organizations/{organization_id}/invitations/{invitation_id}/revoke",
     tag = "Invitations",
     params(InvitationPath, IdempotencyHeader),
     responses(
@@ -191,7 +199,6 @@ async fn resend_invitation(
     ),
     extensions(("x-permission" = json!(Invite::NAME)))
 )]
-#[post("/v1/organizations/{organization_id}/invitations/{invitation_id}/revoke")]
 async fn revoke_invitation(
     request: InOrganization<Invite>,
     path: web::Path<InvitationPath>,

@@ -9,7 +9,7 @@ mod responses;
 use crate::routes::mounting::Mounting;
 
 /// Mounts these operations.
-pub fn mount(config: &mut Mounting<'_, '_>) {
-    manage::mount(config);
-    recipient::mount(config);
+pub fn mount(mounting: &mut Mounting<'_>) {
+    manage::mount(mounting);
+    recipient::mount(mounting);
 }

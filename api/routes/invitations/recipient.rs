@@ -1,13 +1,13 @@
 //! Email invitations as the people handle them whom they were sent to.
 
-use actix_web::{HttpResponse, get, post, web};
+use actix_web::{HttpResponse, web};
 
 use super::received::{AcceptedInvitation, InvitationPreview, MyInvitation, MyInvitationList};
 use super::requests::{AnswerInvitationRequest, InvitationTokenRequest, neither_token_nor_id};
 use crate::error::{Error, Result};
 use crate::routes::extract::idempotency;
 use crate::routes::extract::{Anonymous, Authenticated, Guard as _, IdempotencyHeader, Json};
-use crate::routes::mounting::Mounting;
+use crate::routes::mounting::{Mounting, operations};
 use crate::routes::problem::{Problem, problems};
 use crate::routes::refusals::{
     AccountDeactivated, BodyErrors, EndedInvitation, ExpiredInvitation, PasswordOfOthers,
@@ -21,13 +21,15 @@ use crate::services::sign_on_requirement::ways_in;
 use crate::services::unit_of_work::UnitOfWork;
 
 /// Mounts these operations.
-pub(super) fn mount(config: &mut Mounting<'_, '_>) {
-    config
-        .service(preview_invitation)
-        .service(accept_invitation)
-        .service(decline_invitation)
-        .service(renew_invitation)
-        .service(list_my_invitations);
+pub(super) fn mount(mounting: &mut Mounting<'_>) {
+    operations!(
+        mounting,
+        preview_invitation,
+        accept_invitation,
+        decline_invitation,
+        renew_invitation,
+        list_my_invitations
+    );
 }
 
 /// Preview an invitation
@@ -36,6 +38,8 @@ pub(super) fn mount(config: &mut Mounting<'_, '_>) {
 /// of sign-in instructions. One that has expired is shown too: ask for a new link with `renew`. A link
 /// that was used up, or that a newer one has replaced, is unknown.
 #[utoipa::path(
+    post,
+    path = "/v1/invitations/preview",
     tag = "Invitations",
     security(()),
     responses(
@@ -43,7 +47,6 @@ pub(super) fn mount(config: &mut Mounting<'_, '_>) {
         BodyErrors, UnknownInvitation, EndedInvitation
     )
 )]
-#[post("/v1/invitations/preview")]
 async fn preview_invitation(
     request: Anonymous,
     body: Json<InvitationTokenRequest>,
@@ -67,6 +70,8 @@ async fn preview_invitation(
 /// has to be the owner's own choice: where another organization has set it, set one by a mailed link
 /// (`/v1/auth/password/forgot`) first, then accept (`email_not_verified`).
 #[utoipa::path(
+    post,
+    path = "/v1/invitations/accept",
     tag = "Invitations",
     params(IdempotencyHeader),
     responses(
@@ -75,7 +80,6 @@ async fn preview_invitation(
         ExpiredInvitation, AccountDeactivated, PasswordOfOthers
     )
 )]
-#[post("/v1/invitations/accept")]
 async fn accept_invitation(
     request: Authenticated,
     json: idempotency::Json<AnswerInvitationRequest>,
@@ -96,6 +100,8 @@ async fn accept_invitation(
 /// session, or the id with a session of the account that was invited, whose address is verified and whose
 /// password is the owner's own choice (`email_not_verified`).
 #[utoipa::path(
+    post,
+    path = "/v1/invitations/decline",
     tag = "Invitations",
     security((), ("access_token" = [])),
     responses(
@@ -104,7 +110,6 @@ async fn accept_invitation(
         ExpiredInvitation
     )
 )]
-#[post("/v1/invitations/decline")]
 async fn decline_invitation(
     anonymous: Anonymous,
     caller: Option<Authenticated>,
@@ -131,6 +136,8 @@ async fn decline_invitation(
 /// the invitation has been answered or revoked, or no seat is free. Mails to one address are limited
 /// (`mail_to_address`).
 #[utoipa::path(
+    post,
+    path = "/v1/invitations/renew",
     tag = "Invitations",
     security(()),
     params(IdempotencyHeader),
@@ -139,7 +146,6 @@ async fn decline_invitation(
         BodyErrors, UnknownInvitation, TooManyTries
     )
 )]
-#[post("/v1/invitations/renew")]
 async fn renew_invitation(
     request: Anonymous,
     json: idempotency::Json<InvitationTokenRequest>,
@@ -173,13 +179,14 @@ fn count_request(tx: &mut UnitOfWork<'_>, token: &str) -> Result<()> {
 /// Lists those that wait for the caller's answer, the newest first. An account whose address is not verified
 /// is shown none, because anybody may have typed that address: `email_verified` tells.
 #[utoipa::path(
+    get,
+    path = "/v1/me/invitations",
     tag = "My account",
     responses(
         (status = 200, description = "The invitations.", body = MyInvitationList),
         SessionErrors
     )
 )]
-#[get("/v1/me/invitations")]
 async fn list_my_invitations(
     request: Authenticated,
 ) -> Result<web::Json<MyInvitationList>, Problem> {

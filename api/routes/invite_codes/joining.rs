@@ -1,6 +1,6 @@
 //! Using a code: what it leads to, and going there (`docs/invite-codes.md`).
 
-use actix_web::{HttpResponse, post, web};
+use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -101,6 +101,8 @@ impl From<Redeemed> for JoinedBody {
 /// get `code_unknown`. They are counted, and too many get `rate_limited`: with a session those of the
 /// account (`code_account`), without one those of the client (`code_client`).
 #[utoipa::path(
+    post,
+    path = "/v1/invite-codes/preview",
     tag = "Joining by a code",
     security((), ("access_token" = [])),
     responses(
@@ -108,7 +110,6 @@ impl From<Redeemed> for JoinedBody {
         BodyErrors, OptionalSessionErrors, UnknownCode, TooManyTries
     )
 )]
-#[post("/v1/invite-codes/preview")]
 pub(super) async fn preview_invite_code(
     request: OptionallyAuthenticated,
     ClientAddress(client): ClientAddress,
@@ -138,6 +139,8 @@ pub(super) async fn preview_invite_code(
 /// deactivated, or removed since the code was made, it does not let back in: `code_blocked_for_you`. Without a
 /// free seat: `no_seat`.
 #[utoipa::path(
+    post,
+    path = "/v1/invite-codes/redeem",
     tag = "Joining by a code",
     params(IdempotencyHeader),
     responses(
@@ -145,7 +148,6 @@ pub(super) async fn preview_invite_code(
         BodyErrors, SessionErrors, InviteCodeErrors, PasswordOfOthers, AccountDeactivated, TooManyTries
     )
 )]
-#[post("/v1/invite-codes/redeem")]
 pub(super) async fn redeem_invite_code(
     request: Authenticated,
     ClientAddress(client): ClientAddress,

@@ -6,21 +6,23 @@ mod manage;
 mod organization;
 mod responses;
 
-use crate::routes::mounting::Mounting;
+use crate::routes::mounting::{Mounting, operations};
 
 /// Mounts these operations.
-pub fn mount(config: &mut Mounting<'_, '_>) {
-    config
-        .service(joining::preview_invite_code)
-        .service(joining::redeem_invite_code)
-        .service(organization::get_invite_code)
-        .service(organization::update_invite_code)
-        .service(organization::reset_invite_code)
-        .service(organization::get_invite_code_qr)
-        .service(organization::list_invite_code_uses)
-        .service(group::get_group_invite_code)
-        .service(group::update_group_invite_code)
-        .service(group::reset_group_invite_code)
-        .service(group::get_group_invite_code_qr)
-        .service(group::list_group_invite_code_uses);
+pub fn mount(mounting: &mut Mounting<'_>) {
+    operations!(
+        mounting,
+        joining::preview_invite_code,
+        joining::redeem_invite_code,
+        organization::get_invite_code,
+        organization::update_invite_code,
+        organization::reset_invite_code,
+        organization::get_invite_code_qr,
+        organization::list_invite_code_uses,
+        group::get_group_invite_code,
+        group::update_group_invite_code,
+        group::reset_group_invite_code,
+        group::get_group_invite_code_qr,
+        group::list_group_invite_code_uses
+    );
 }

@@ -1,6 +1,6 @@
 //! The invite code of an organization (`docs/invite-codes.md`).
 
-use actix_web::{HttpRequest, HttpResponse, get, patch, post, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::manage;
 use super::responses::{
@@ -18,6 +18,8 @@ use crate::services::authorization::{ManageInviteCode, Permission as _, ReadInvi
 ///
 /// It joins whoever enters it, and signs nobody in.
 #[utoipa::path(
+    get,
+    path = "/v1/organizations/{organization_id}/invite-code",
     tag = "Invite codes",
     params(OrganizationPath),
     responses(
@@ -26,7 +28,6 @@ use crate::services::authorization::{ManageInviteCode, Permission as _, ReadInvi
     ),
     extensions(("x-permission" = json!(ReadInviteCode::NAME)))
 )]
-#[get("/v1/organizations/{organization_id}/invite-code")]
 pub(super) async fn get_invite_code(
     request: InOrganization<ReadInviteCode>,
 ) -> Result<web::Json<InviteCodeBody>, Problem> {
@@ -38,6 +39,8 @@ pub(super) async fn get_invite_code(
 /// Pauses it, has it end, limits how often and by whom it is used, or opens it for some minutes. What
 /// is absent stays as it is, `null` lifts a limit.
 #[utoipa::path(
+    patch,
+    path = "/v1/organizations/{organization_id}/invite-code",
     tag = "Invite codes",
     params(OrganizationPath),
     responses(
@@ -46,7 +49,6 @@ pub(super) async fn get_invite_code(
     ),
     extensions(("x-permission" = json!(ManageInviteCode::NAME)))
 )]
-#[patch("/v1/organizations/{organization_id}/invite-code")]
 pub(super) async fn update_invite_code(
     request: InOrganization<ManageInviteCode>,
     body: Json<UpdateInviteCodeRequest>,
@@ -60,6 +62,8 @@ pub(super) async fn update_invite_code(
 /// pause and an end that is over are dropped, and the uses begin at 0. The maximum and the domains
 /// stay.
 #[utoipa::path(
+    post,
+    path = "/v1/organizations/{organization_id}/invite-code/reset",
     tag = "Invite codes",
     params(OrganizationPath, IdempotencyHeader),
     responses(
@@ -68,7 +72,6 @@ pub(super) async fn update_invite_code(
     ),
     extensions(("x-permission" = json!(ManageInviteCode::NAME)))
 )]
-#[post("/v1/organizations/{organization_id}/invite-code/reset")]
 pub(super) async fn reset_invite_code(
     request: InOrganization<ManageInviteCode>,
     NoBody(idempotency): NoBody,
@@ -80,6 +83,8 @@ pub(super) async fn reset_invite_code(
 ///
 /// Of the app's page that joins by the code, to show or to print.
 #[utoipa::path(
+    get,
+    path = "/v1/organizations/{organization_id}/invite-code/qr",
     tag = "Invite codes",
     params(OrganizationPath, QrQuery),
     responses(
@@ -95,7 +100,6 @@ pub(super) async fn reset_invite_code(
     ),
     extensions(("x-permission" = json!(ReadInviteCode::NAME)))
 )]
-#[get("/v1/organizations/{organization_id}/invite-code/qr")]
 pub(super) async fn get_invite_code_qr(
     request: InOrganization<ReadInviteCode>,
     query: Query<QrQuery>,
@@ -108,6 +112,8 @@ pub(super) async fn get_invite_code_qr(
 /// Whom it let in, the newest first; those that earlier codes let in before a reset are in the list
 /// too.
 #[utoipa::path(
+    get,
+    path = "/v1/organizations/{organization_id}/invite-code/uses",
     tag = "Invite codes",
     params(OrganizationPath, PageQuery),
     responses(
@@ -116,7 +122,6 @@ pub(super) async fn get_invite_code_qr(
     ),
     extensions(("x-permission" = json!(ReadInviteCode::NAME)))
 )]
-#[get("/v1/organizations/{organization_id}/invite-code/uses")]
 pub(super) async fn list_invite_code_uses(
     http: HttpRequest,
     request: InOrganization<ReadInviteCode>,

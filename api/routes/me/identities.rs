@@ -1,6 +1,6 @@
 //! The identities by which one's own account is opened.
 
-use actix_web::{HttpRequest, HttpResponse, delete, get, post, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -22,7 +22,7 @@ use crate::services::sso::linking::{self, link_expired, of_another_account};
 /// The identity that a request is about.
 #[derive(Clone, Copy, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
-struct IdentityPath {
+pub struct IdentityPath {
     /// One of the caller's identities.
     identity_id: IdentityId,
 }
@@ -55,6 +55,8 @@ fn link_token_too_long() -> Error {
 ///
 /// By which central systems the account is opened, the oldest first.
 #[utoipa::path(
+    get,
+    path = "/v1/me/identities",
     tag = "My account",
     params(PageQuery),
     responses(
@@ -62,7 +64,6 @@ fn link_token_too_long() -> Error {
         PageErrors, SessionErrors
     )
 )]
-#[get("/v1/me/identities")]
 pub(super) async fn list_my_identities(
     http: HttpRequest,
     request: AlsoConfined,
@@ -81,6 +82,8 @@ pub(super) async fn list_my_identities(
 /// Who came by a central system, and was told `link_required`, signs in to the account that has their address, and sends
 /// the `link_token`: from then on the central system opens this account, for its organization.
 #[utoipa::path(
+    post,
+    path = "/v1/me/identities",
     tag = "My account",
     responses(
         (status = 204, description = "Linked."),
@@ -88,7 +91,6 @@ pub(super) async fn list_my_identities(
         PasswordOfOthers, CarriedInvitationErrors
     )
 )]
-#[post("/v1/me/identities")]
 pub(super) async fn link_my_identity(
     request: Authenticated,
     body: Json<LinkIdentityRequest>,
@@ -110,6 +112,8 @@ pub(super) async fn link_my_identity(
 /// The central system opens the account no more. The last way to sign in stays (`last_sign_in_method`). Where the
 /// organization requires single sign-on, the session needs its proof.
 #[utoipa::path(
+    delete,
+    path = "/v1/me/identities/{identity_id}",
     tag = "My account",
     params(IdentityPath),
     responses(
@@ -117,7 +121,6 @@ pub(super) async fn link_my_identity(
         SessionErrors, NoSuchIdentity, LastWayIn, SsoRequired
     )
 )]
-#[delete("/v1/me/identities/{identity_id}")]
 pub(super) async fn unlink_my_identity(
     request: Authenticated,
     path: web::Path<IdentityPath>,

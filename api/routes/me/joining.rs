@@ -1,6 +1,6 @@
 //! Organizations that the caller may join by the address, and the caller's requests.
 
-use actix_web::{HttpRequest, HttpResponse, delete, get, post, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -95,13 +95,14 @@ pub struct MyJoinRequestPath {
 /// whom the caller is a member, or that has removed or deactivated the caller; and nothing for who signs in with a
 /// password that somebody else has set, which shows nothing of the mailbox.
 #[utoipa::path(
+    get,
+    path = "/v1/me/joinable",
     tag = "My account",
     responses(
         (status = 200, description = "All of them.", body = JoinableOrganizationList),
         SessionErrors
     )
 )]
-#[get("/v1/me/joinable")]
 pub(super) async fn list_joinable_organizations(
     request: Authenticated,
 ) -> Result<web::Json<JoinableOrganizationList>, Problem> {
@@ -117,6 +118,8 @@ pub(super) async fn list_joinable_organizations(
 /// `request`, the request is `open` until an admin decides, which the caller is told by mail. Of one caller an
 /// organization has one open request.
 #[utoipa::path(
+    post,
+    path = "/v1/me/join-requests",
     tag = "My account",
     params(IdempotencyHeader),
     responses(
@@ -125,7 +128,6 @@ pub(super) async fn list_joinable_organizations(
         TooManyTries
     )
 )]
-#[post("/v1/me/join-requests")]
 pub(super) async fn create_my_join_request(
     request: Authenticated,
     idempotency::Json { idempotency, body }: idempotency::Json<CreateJoinRequestRequest>,
@@ -156,6 +158,8 @@ fn parse_note(note: Option<&str>) -> Result<Option<Note>> {
 ///
 /// The oldest first, whatever their status. Those that have ended are kept for 90 days.
 #[utoipa::path(
+    get,
+    path = "/v1/me/join-requests",
     tag = "My account",
     params(PageQuery),
     responses(
@@ -163,7 +167,6 @@ fn parse_note(note: Option<&str>) -> Result<Option<Note>> {
         PageErrors, SessionErrors
     )
 )]
-#[get("/v1/me/join-requests")]
 pub(super) async fn list_my_join_requests(
     http: HttpRequest,
     request: Authenticated,
@@ -181,6 +184,8 @@ pub(super) async fn list_my_join_requests(
 ///
 /// Whether it is open or has ended.
 #[utoipa::path(
+    get,
+    path = "/v1/me/join-requests/{join_request_id}",
     tag = "My account",
     params(MyJoinRequestPath),
     responses(
@@ -188,7 +193,6 @@ pub(super) async fn list_my_join_requests(
         SessionErrors, NoSuchJoinRequest
     )
 )]
-#[get("/v1/me/join-requests/{join_request_id}")]
 pub(super) async fn get_my_join_request(
     request: Authenticated,
     path: web::Path<MyJoinRequestPath>,
@@ -204,6 +208,8 @@ pub(super) async fn get_my_join_request(
 ///
 /// While it is open.
 #[utoipa::path(
+    delete,
+    path = "/v1/me/join-requests/{join_request_id}",
     tag = "My account",
     params(MyJoinRequestPath),
     responses(
@@ -211,7 +217,6 @@ pub(super) async fn get_my_join_request(
         SessionErrors, NoSuchJoinRequest, EndedJoinRequest
     )
 )]
-#[delete("/v1/me/join-requests/{join_request_id}")]
 pub(super) async fn withdraw_my_join_request(
     request: Authenticated,
     path: web::Path<MyJoinRequestPath>,

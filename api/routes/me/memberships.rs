@@ -1,6 +1,6 @@
 //! One's own memberships.
 
-use actix_web::{HttpResponse, delete, get, web};
+use actix_web::{HttpResponse, web};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -50,13 +50,14 @@ pub struct MyMembershipList {
 /// All organizations that the caller is in, with the account type and the role in each. Deactivated
 /// memberships are listed too.
 #[utoipa::path(
+    get,
+    path = "/v1/me/memberships",
     tag = "My account",
     responses(
         (status = 200, description = "All of them.", body = MyMembershipList),
         SessionErrors
     )
 )]
-#[get("/v1/me/memberships")]
 pub(super) async fn list_my_memberships(
     request: AlsoConfined,
 ) -> Result<web::Json<MyMembershipList>, Problem> {
@@ -80,6 +81,8 @@ pub(super) async fn list_my_memberships(
 /// Ends the caller's membership and frees its seat. An account that the organization created is its
 /// owner's own from now on. The last admin cannot leave: `last_admin`.
 #[utoipa::path(
+    delete,
+    path = "/v1/me/memberships/{organization_id}",
     tag = "My account",
     params(OrganizationPath),
     responses(
@@ -87,7 +90,6 @@ pub(super) async fn list_my_memberships(
         SessionErrors, NoSuchMember, LastAdmin
     )
 )]
-#[delete("/v1/me/memberships/{organization_id}")]
 pub(super) async fn leave_organization(
     request: Authenticated,
     path: web::Path<OrganizationPath>,

@@ -5,7 +5,7 @@ mod joining;
 mod memberships;
 mod sessions;
 
-use actix_web::{HttpResponse, delete, get, patch, web};
+use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -20,37 +20,32 @@ use crate::domain::ids::AccountId;
 use crate::domain::language::Language;
 use crate::domain::timestamp::Timestamp;
 use crate::domain::username::Username;
-use crate::routes::mounting::Mounting;
+use crate::routes::mounting::{Mounting, operations};
 use crate::services::accounts::{self, AccountChanges};
 use crate::services::departures;
 use crate::store::accounts::Account;
-use identities::{link_my_identity, list_my_identities, unlink_my_identity};
-use joining::{
-    create_my_join_request, get_my_join_request, list_joinable_organizations,
-    list_my_join_requests, withdraw_my_join_request,
-};
-use memberships::{leave_organization, list_my_memberships};
-use sessions::{end_all_my_sessions, end_my_session, list_my_sessions};
 
 /// Mounts these operations.
-pub fn mount(config: &mut Mounting<'_, '_>) {
-    config
-        .service(get_me)
-        .service(update_me)
-        .service(delete_me)
-        .service(list_my_memberships)
-        .service(leave_organization)
-        .service(list_joinable_organizations)
-        .service(create_my_join_request)
-        .service(list_my_join_requests)
-        .service(get_my_join_request)
-        .service(withdraw_my_join_request)
-        .service(list_my_sessions)
-        .service(end_all_my_sessions)
-        .service(end_my_session)
-        .service(list_my_identities)
-        .service(link_my_identity)
-        .service(unlink_my_identity);
+pub fn mount(mounting: &mut Mounting<'_>) {
+    operations!(
+        mounting,
+        get_me,
+        update_me,
+        delete_me,
+        memberships::list_my_memberships,
+        memberships::leave_organization,
+        joining::list_joinable_organizations,
+        joining::create_my_join_request,
+        joining::list_my_join_requests,
+        joining::get_my_join_request,
+        joining::withdraw_my_join_request,
+        sessions::list_my_sessions,
+        sessions::end_all_my_sessions,
+        sessions::end_my_session,
+        identities::list_my_identities,
+        identities::link_my_identity,
+        identities::unlink_my_identity
+    );
 }
 
 /// An account, as its owner sees it.
@@ -125,13 +120,14 @@ pub struct UpdateMeRequest {
 ///
 /// The account that the session belongs to, with its settings.
 #[utoipa::path(
+    get,
+    path = "/v1/me",
     tag = "My account",
     responses(
         (status = 200, description = "The caller's account.", body = AccountBody),
         OpenSessionErrors
     )
 )]
-#[get("/v1/me")]
 async fn get_me(request: BeforePasswordChange) -> Result<web::Json<AccountBody>, Problem> {
     let account = request
         .run(|tx, ()| Ok(tx.context.principal.session()?.account.clone()))
@@ -144,13 +140,14 @@ async fn get_me(request: BeforePasswordChange) -> Result<web::Json<AccountBody>,
 /// Changes the name that others see, and the language of mails. The address stays; the password has an
 /// operation of its own.
 #[utoipa::path(
+    patch,
+    path = "/v1/me",
     tag = "My account",
     responses(
         (status = 200, description = "The account as it is now.", body = AccountBody),
         BodyErrors, SessionErrors, InvalidUsername
     )
 )]
-#[patch("/v1/me")]
 async fn update_me(
     request: Authenticated,
     body: Json<UpdateMeRequest>,
@@ -177,6 +174,8 @@ async fn update_me(
 /// organization stays, until somebody else is one or the organization is deleted: `last_admin`. There
 /// is no way back: it takes the password (`wrong_credentials`), or a sign-in of the last five minutes.
 #[utoipa::path(
+    delete,
+    path = "/v1/me",
     tag = "My account",
     request_body = Option<ReauthenticationRequest>,
     responses(
@@ -184,7 +183,6 @@ async fn update_me(
         BodyErrors, SessionErrors, ReauthenticationErrors, NoSuchAccount, LastAdmin
     )
 )]
-#[delete("/v1/me")]
 async fn delete_me(
     request: Authenticated,
     OptionalJson(body): OptionalJson<ReauthenticationRequest>,

@@ -1,6 +1,6 @@
 //! One's own sessions.
 
-use actix_web::{HttpResponse, delete, get, web};
+use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -43,7 +43,7 @@ pub struct MySessionList {
 /// The session that a request is about.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
-struct SessionPath {
+pub struct SessionPath {
     /// One of the caller's sessions.
     session_id: SessionId,
 }
@@ -52,13 +52,14 @@ struct SessionPath {
 ///
 /// The active ones, the latest used first.
 #[utoipa::path(
+    get,
+    path = "/v1/me/sessions",
     tag = "My account",
     responses(
         (status = 200, description = "The sessions.", body = MySessionList),
         SessionErrors
     )
 )]
-#[get("/v1/me/sessions")]
 pub(super) async fn list_my_sessions(
     request: Authenticated,
 ) -> Result<web::Json<MySessionList>, Problem> {
@@ -86,13 +87,14 @@ pub(super) async fn list_my_sessions(
 ///
 /// Ends every session of the caller, this one too.
 #[utoipa::path(
+    delete,
+    path = "/v1/me/sessions",
     tag = "My account",
     responses(
         (status = 204, description = "All ended."),
         OpenSessionErrors
     )
 )]
-#[delete("/v1/me/sessions")]
 pub(super) async fn end_all_my_sessions(
     request: BeforePasswordChange,
 ) -> Result<HttpResponse, Problem> {
@@ -104,6 +106,8 @@ pub(super) async fn end_all_my_sessions(
 ///
 /// Signs that device out: its refresh token stops working, and its access token with it.
 #[utoipa::path(
+    delete,
+    path = "/v1/me/sessions/{session_id}",
     tag = "My account",
     params(SessionPath),
     responses(
@@ -111,7 +115,6 @@ pub(super) async fn end_all_my_sessions(
         SessionErrors, NoSuchSession
     )
 )]
-#[delete("/v1/me/sessions/{session_id}")]
 pub(super) async fn end_my_session(
     request: Authenticated,
     path: web::Path<SessionPath>,

@@ -1,6 +1,6 @@
 //! Many members changed at once.
 
-use actix_web::{HttpResponse, post};
+use actix_web::HttpResponse;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -68,6 +68,8 @@ outcomes_body! {
 /// mailed link first (nothing changes either), `forbidden` of an admin where an API key asks, `duplicate_in_request`.
 /// Who becomes staff is signed out.
 #[utoipa::path(
+    post,
+    path = "/v1/organizations/{organization_id}/members/bulk-update",
     tag = "Members",
     params(OrganizationPath, IdempotencyHeader),
     responses(
@@ -76,7 +78,6 @@ outcomes_body! {
     ),
     extensions(("x-permission" = json!(ManageMembers::NAME)))
 )]
-#[post("/v1/organizations/{organization_id}/members/bulk-update")]
 pub async fn update_members(
     request: InOrganization<ManageMembers>,
     body: idempotency::Json<UpdateMembersRequest>,

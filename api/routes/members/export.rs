@@ -1,6 +1,6 @@
 //! `members.csv`.
 
-use actix_web::{HttpResponse, get};
+use actix_web::HttpResponse;
 
 use super::query::ExportQuery;
 use crate::error::Error;
@@ -20,6 +20,8 @@ use crate::services::unit_of_work::UnitOfWork;
 /// UTF-8 with a byte-order mark, which spreadsheet programs need; a cell that they would run as a
 /// formula begins with an apostrophe. Each download is in the audit log.
 #[utoipa::path(
+    get,
+    path = "/v1/organizations/{organization_id}/members.csv",
     tag = "Members",
     params(OrganizationPath, ExportQuery),
     responses(
@@ -38,7 +40,6 @@ use crate::services::unit_of_work::UnitOfWork;
     ),
     extensions(("x-permission" = json!(ListMembers::NAME)))
 )]
-#[get("/v1/organizations/{organization_id}/members.csv")]
 pub async fn export_members(
     request: InOrganization<ListMembers>,
     query: Query<ExportQuery>,

@@ -1,6 +1,6 @@
 //! By which central systems a member comes.
 
-use actix_web::{HttpRequest, HttpResponse, delete, get, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -16,7 +16,7 @@ use crate::services::sso::identities;
 /// The identity that a request is about.
 #[derive(Clone, Copy, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
-struct MemberIdentityPath {
+pub struct MemberIdentityPath {
     /// The organization.
     #[expect(dead_code, reason = "the document names it; the guard reads it itself")]
     organization_id: OrganizationId,
@@ -30,6 +30,8 @@ struct MemberIdentityPath {
 ///
 /// By which connections of the organization the member comes, the oldest first.
 #[utoipa::path(
+    get,
+    path = "/v1/organizations/{organization_id}/members/{account_id}/identities",
     tag = "Single sign-on",
     params(MemberPath, PageQuery),
     responses(
@@ -38,7 +40,6 @@ struct MemberIdentityPath {
     ),
     extensions(("x-permission" = json!(ManageConnections::NAME)))
 )]
-#[get("/v1/organizations/{organization_id}/members/{account_id}/identities")]
 pub(super) async fn list_member_identities(
     http: HttpRequest,
     request: InOrganization<ManageConnections>,
@@ -59,6 +60,8 @@ pub(super) async fn list_member_identities(
 /// The central system opens the account no more; whoever comes as this subject next is asked anew who they are. The last
 /// way to sign in stays (`last_sign_in_method`).
 #[utoipa::path(
+    delete,
+    path = "/v1/organizations/{organization_id}/members/{account_id}/identities/{identity_id}",
     tag = "Single sign-on",
     params(MemberIdentityPath),
     responses(
@@ -67,7 +70,6 @@ pub(super) async fn list_member_identities(
     ),
     extensions(("x-permission" = json!(ManageConnections::NAME)))
 )]
-#[delete("/v1/organizations/{organization_id}/members/{account_id}/identities/{identity_id}")]
 pub(super) async fn unlink_member_identity(
     request: InOrganization<ManageConnections>,
     path: web::Path<MemberIdentityPath>,

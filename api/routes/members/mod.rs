@@ -8,7 +8,7 @@ mod query;
 mod responses;
 mod status;
 
-use actix_web::{HttpRequest, HttpResponse, get, patch, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -21,7 +21,7 @@ use super::refusals::{
 };
 use crate::domain::organization::{AccountType, Role};
 use crate::domain::username::Username;
-use crate::routes::mounting::Mounting;
+use crate::routes::mounting::{Mounting, operations};
 use crate::services::authorization::{ListMembers, ManageMembers, Permission as _};
 use crate::services::members;
 use crate::services::members::update::{self, MemberChanges};
@@ -32,19 +32,21 @@ pub use responses::MemberBody;
 use responses::MemberListPage;
 
 /// Mounts these operations.
-pub fn mount(config: &mut Mounting<'_, '_>) {
-    config
-        .service(list_members)
-        .service(export::export_members)
-        .service(bulk::update_members)
-        .service(get_member)
-        .service(update_member)
-        .service(status::remove_member)
-        .service(status::deactivate_member)
-        .service(status::reactivate_member)
-        .service(identities::list_member_identities)
-        .service(identities::unlink_member_identity)
-        .service(password::reset_member_password);
+pub fn mount(mounting: &mut Mounting<'_>) {
+    operations!(
+        mounting,
+        list_members,
+        export::export_members,
+        bulk::update_members,
+        get_member,
+        update_member,
+        status::remove_member,
+        status::deactivate_member,
+        status::reactivate_member,
+        identities::list_member_identities,
+        identities::unlink_member_identity,
+        password::reset_member_password
+    );
 }
 
 /// What to change of a member; absent fields stay.
@@ -67,6 +69,8 @@ pub struct UpdateMemberRequest {
 ///
 /// Searched, filtered, in any of three orders.
 #[utoipa::path(
+    get,
+    path = "/v1/organizations/{organization_id}/members",
     tag = "Members",
     params(OrganizationPath, MemberQuery),
     responses(
@@ -75,7 +79,6 @@ pub struct UpdateMemberRequest {
     ),
     extensions(("x-permission" = json!(ListMembers::NAME)))
 )]
-#[get("/v1/organizations/{organization_id}/members")]
 async fn list_members(
     http: HttpRequest,
     request: InOrganization<ListMembers>,
@@ -101,6 +104,8 @@ async fn list_members(
 ///
 /// As the list shows them, with their groups.
 #[utoipa::path(
+    get,
+    path = "/v1/organizations/{organization_id}/members/{account_id}",
     tag = "Members",
     params(MemberPath),
     responses(
@@ -109,7 +114,6 @@ async fn list_members(
     ),
     extensions(("x-permission" = json!(ListMembers::NAME)))
 )]
-#[get("/v1/organizations/{organization_id}/members/{account_id}")]
 async fn get_member(
     request: InOrganization<ListMembers>,
     path: web::Path<MemberPath>,
@@ -132,6 +136,8 @@ async fn get_member(
 /// generated address, one that was changed, in the organization that manages the account
 /// (`email_not_verified`). They are signed out elsewhere.
 #[utoipa::path(
+    patch,
+    path = "/v1/organizations/{organization_id}/members/{account_id}",
     tag = "Members",
     params(MemberPath),
     responses(
@@ -141,7 +147,6 @@ async fn get_member(
     ),
     extensions(("x-permission" = json!(ManageMembers::NAME)))
 )]
-#[patch("/v1/organizations/{organization_id}/members/{account_id}")]
 async fn update_member(
     request: InOrganization<ManageMembers>,
     path: web::Path<MemberPath>,

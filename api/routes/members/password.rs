@@ -1,6 +1,6 @@
 //! A new password for a member who lost access.
 
-use actix_web::{HttpResponse, post, web};
+use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -74,6 +74,8 @@ pub struct MemberPassword {
 /// One's own password is changed with the current one. Staff reset those of students and learners only, and API keys
 /// none of admins.
 #[utoipa::path(
+    post,
+    path = "/v1/organizations/{organization_id}/members/{account_id}/password-reset",
     tag = "Members",
     params(MemberPath, IdempotencyHeader),
     request_body = Option<ResetMemberPasswordRequest>,
@@ -84,7 +86,6 @@ pub struct MemberPassword {
     ),
     extensions(("x-permission" = json!(ResetPasswords::NAME)))
 )]
-#[post("/v1/organizations/{organization_id}/members/{account_id}/password-reset")]
 pub async fn reset_member_password(
     request: InOrganization<ResetPasswords>,
     path: web::Path<MemberPath>,

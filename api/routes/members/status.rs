@@ -1,6 +1,6 @@
 //! Members deactivated, reactivated, removed, deleted.
 
-use actix_web::{HttpResponse, delete, post, web};
+use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -37,6 +37,8 @@ pub struct RemovalQuery {
 /// changes nothing. The last admin stays: `last_admin`. What an admin has offered to future staff by email is
 /// revoked. No API key deactivates admins (`forbidden`).
 #[utoipa::path(
+    post,
+    path = "/v1/organizations/{organization_id}/members/{account_id}/deactivate",
     tag = "Members",
     params(MemberPath, IdempotencyHeader),
     responses(
@@ -45,7 +47,6 @@ pub struct RemovalQuery {
     ),
     extensions(("x-permission" = json!(ManageMembers::NAME)))
 )]
-#[post("/v1/organizations/{organization_id}/members/{account_id}/deactivate")]
 pub async fn deactivate_member(
     request: InOrganization<ManageMembers>,
     NoBody(idempotency): NoBody,
@@ -65,6 +66,8 @@ pub async fn deactivate_member(
 /// Takes a seat; where none is free: `no_seat`. Account type, role and groups are what they were.
 /// Reactivating an active member changes nothing. No API key reactivates admins (`forbidden`).
 #[utoipa::path(
+    post,
+    path = "/v1/organizations/{organization_id}/members/{account_id}/reactivate",
     tag = "Members",
     params(MemberPath, IdempotencyHeader),
     responses(
@@ -73,7 +76,6 @@ pub async fn deactivate_member(
     ),
     extensions(("x-permission" = json!(ManageMembers::NAME)))
 )]
-#[post("/v1/organizations/{organization_id}/members/{account_id}/reactivate")]
 pub async fn reactivate_member(
     request: InOrganization<ManageMembers>,
     NoBody(idempotency): NoBody,
@@ -99,6 +101,8 @@ pub async fn reactivate_member(
 /// owner's to delete (`not_managed_here`). The last admin of an organization stays: `last_admin`. What an admin has
 /// offered to future staff by email is revoked. No API key removes or deletes admins (`forbidden`).
 #[utoipa::path(
+    delete,
+    path = "/v1/organizations/{organization_id}/members/{account_id}",
     tag = "Members",
     params(MemberPath, RemovalQuery),
     responses(
@@ -107,7 +111,6 @@ pub async fn reactivate_member(
     ),
     extensions(("x-permission" = json!(ManageMembers::NAME)))
 )]
-#[delete("/v1/organizations/{organization_id}/members/{account_id}")]
 pub async fn remove_member(
     request: InOrganization<ManageMembers>,
     path: web::Path<MemberPath>,

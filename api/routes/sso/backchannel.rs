@@ -2,7 +2,7 @@
 
 use actix_web::http::header;
 use actix_web::web::Bytes;
-use actix_web::{HttpRequest, HttpResponse, post};
+use actix_web::{HttpRequest, HttpResponse};
 use serde::{Deserialize, Serialize};
 use url::form_urlencoded;
 use utoipa::ToSchema;
@@ -49,6 +49,8 @@ pub struct LogoutRefusal {
 /// that. The answer is the same where there is none. Tokens that do not hold are limited for the client
 /// (`backchannel_logout`).
 #[utoipa::path(
+    post,
+    path = "/v1/sso/backchannel-logout/{connection_id}",
     tag = "Single sign-on",
     security(()),
     params(SsoConnectionPath),
@@ -59,7 +61,6 @@ pub struct LogoutRefusal {
         TooManyTries
     )
 )]
-#[post("/v1/sso/backchannel-logout/{connection_id}")]
 pub(super) async fn end_provider_session(
     request: Anonymous,
     ClientAddress(client): ClientAddress,

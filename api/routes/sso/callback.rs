@@ -1,6 +1,6 @@
 //! Where browsers come back to from an identity provider.
 
-use actix_web::{HttpRequest, HttpResponse, get};
+use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use uuid::Uuid;
@@ -56,6 +56,8 @@ fn place_of(http: &HttpRequest) -> Result<CallbackId> {
 /// installation. Why, the admins read by the `reference`. What else keeps somebody out, the app learns when it exchanges the
 /// ticket.
 #[utoipa::path(
+    get,
+    path = "/v1/sso/callback/{connection_or_app}",
     tag = "Single sign-on",
     security(()),
     params(CallbackPath),
@@ -65,7 +67,6 @@ fn place_of(http: &HttpRequest) -> Result<CallbackId> {
         headers(("Location" = String, description = "Where to go."))
     ))
 )]
-#[get("/v1/sso/callback/{connection_or_app}")]
 pub(super) async fn complete_sign_in(
     request: Anonymous,
     http: HttpRequest,

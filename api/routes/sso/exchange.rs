@@ -1,6 +1,6 @@
 //! The way back: tickets for sessions, and the links of accounts that were there.
 
-use actix_web::{HttpResponse, post};
+use actix_web::HttpResponse;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -187,6 +187,8 @@ problems! {
 /// provider named. Whom the connection lets in without a code is a member meanwhile; whoever is expected by the code alone
 /// gets a session, and `waits_for_verification` as the `outcome`: they are no member before.
 #[utoipa::path(
+    post,
+    path = "/v1/sign-in/exchange",
     tag = "Signing in",
     security(()),
     responses(
@@ -195,7 +197,6 @@ problems! {
         PasswordOfOthers, CarriedInvitationErrors
     )
 )]
-#[post("/v1/sign-in/exchange")]
 pub(super) async fn exchange_ticket(
     request: Anonymous,
     body: Json<ExchangeRequest>,
@@ -224,6 +225,8 @@ pub(super) async fn exchange_ticket(
 /// password that somebody else has set, unless the organization manages the account. The last password of an
 /// organization's emergency admins stays (`emergency_admin_required`).
 #[utoipa::path(
+    post,
+    path = "/v1/sign-in/link",
     tag = "Signing in",
     security(()),
     responses(
@@ -232,7 +235,6 @@ pub(super) async fn exchange_ticket(
         PasswordOfOthers, CarriedInvitationErrors, LastEmergencyPassword
     )
 )]
-#[post("/v1/sign-in/link")]
 pub(super) async fn link_by_code(
     request: Anonymous,
     body: Json<LinkRequest>,
@@ -260,6 +262,8 @@ pub(super) async fn link_by_code(
 /// the link waits as long. The response is the same, whether or not a mail leaves: none does once five codes were tried,
 /// where the address was mailed to too often, or where the connection signs nobody in at the moment.
 #[utoipa::path(
+    post,
+    path = "/v1/sign-in/link-mail",
     tag = "Signing in",
     security(()),
     params(IdempotencyHeader),
@@ -268,7 +272,6 @@ pub(super) async fn link_by_code(
         BodyErrors, LinkTooLong, TooManyTries
     )
 )]
-#[post("/v1/sign-in/link-mail")]
 pub(super) async fn mail_link_code(
     request: Anonymous,
     ClientAddress(client): ClientAddress,

@@ -1,7 +1,7 @@
 //! Where browsers come to that a tile of a portal, or a test, leads to a connection.
 
 use actix_web::web::Bytes;
-use actix_web::{HttpRequest, HttpResponse, get, post};
+use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 use url::form_urlencoded;
 use utoipa::{IntoParams, ToSchema};
@@ -89,6 +89,8 @@ impl InitiateQuery {
 /// `start_url` of a test, which goes on to the identity provider. Where a test ends, the browser comes to
 /// `<spa>/sign-in/tested?test=<id>`, which says nothing of how it went; without `test` where there is none that waits.
 #[utoipa::path(
+    get,
+    path = "/v1/sso/initiate/{connection_id}",
     tag = "Single sign-on",
     security(()),
     params(SsoConnectionPath, InitiateQuery),
@@ -98,7 +100,6 @@ impl InitiateQuery {
         headers(("Location" = String, description = "Where to go."))
     ))
 )]
-#[get("/v1/sso/initiate/{connection_id}")]
 pub(super) async fn initiate_sign_in(
     request: Anonymous,
     ClientAddress(client): ClientAddress,
@@ -123,6 +124,8 @@ pub(super) async fn initiate_sign_in(
 ///
 /// As with GET, by identity providers that post (OpenID Connect Core 1.0, section 4).
 #[utoipa::path(
+    post,
+    path = "/v1/sso/initiate/{connection_id}",
     tag = "Single sign-on",
     security(()),
     params(SsoConnectionPath),
@@ -133,7 +136,6 @@ pub(super) async fn initiate_sign_in(
         headers(("Location" = String, description = "Where to go."))
     ))
 )]
-#[post("/v1/sso/initiate/{connection_id}")]
 pub(super) async fn initiate_sign_in_by_form(
     request: Anonymous,
     http: HttpRequest,

@@ -1,7 +1,7 @@
 //! Rollcall's own public keys, as identity providers and learning management systems fetch them.
 
+use actix_web::HttpResponse;
 use actix_web::http::header;
-use actix_web::{HttpResponse, get};
 
 use crate::crypto::federation_keys::FederationJwks;
 use crate::routes::extract::{Anonymous, Guard as _};
@@ -16,6 +16,8 @@ const KEPT: &str = "public, max-age=3600";
 /// A JSON Web Key Set of the public keys by which Rollcall shows who it is: register this address at an identity
 /// provider whose connection has `private_key_jwt`.
 #[utoipa::path(
+    get,
+    path = "/v1/lti/jwks",
     tag = "Single sign-on",
     security(()),
     responses(
@@ -23,7 +25,6 @@ const KEPT: &str = "public, max-age=3600";
         NoFederationKey
     )
 )]
-#[get("/v1/lti/jwks")]
 pub(super) async fn list_federation_keys(request: Anonymous) -> Result<HttpResponse, Problem> {
     let state = request.scope().state.clone();
     let keys = state.require_federation_keys()?.public();

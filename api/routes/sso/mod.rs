@@ -10,22 +10,24 @@ mod saml;
 mod start;
 mod unreadable;
 
-use crate::routes::mounting::Mounting;
+use crate::routes::mounting::{Mounting, operations};
 
 /// Mounts these operations.
-pub fn mount(config: &mut Mounting<'_, '_>) {
-    config
-        .service(start::discover_sign_in)
-        .service(start::start_sign_in)
-        .service(start::list_sign_in_methods)
-        .service(exchange::exchange_ticket)
-        .service(exchange::link_by_code)
-        .service(exchange::mail_link_code)
-        .service(backchannel::end_provider_session)
-        .service(callback::complete_sign_in)
-        .service(initiate::initiate_sign_in)
-        .service(initiate::initiate_sign_in_by_form)
-        .service(keys::list_federation_keys)
-        .service(saml::complete_saml_sign_in)
-        .service(saml::get_saml_metadata);
+pub fn mount(mounting: &mut Mounting<'_>) {
+    operations!(
+        mounting,
+        start::discover_sign_in,
+        start::start_sign_in,
+        start::list_sign_in_methods,
+        exchange::exchange_ticket,
+        exchange::link_by_code,
+        exchange::mail_link_code,
+        backchannel::end_provider_session,
+        callback::complete_sign_in,
+        initiate::initiate_sign_in,
+        initiate::initiate_sign_in_by_form,
+        keys::list_federation_keys,
+        saml::complete_saml_sign_in,
+        saml::get_saml_metadata
+    );
 }

@@ -1,6 +1,6 @@
 //! What identity providers of SAML meet: where browsers bring their responses, and what Rollcall is called.
 
-use actix_web::{HttpRequest, HttpResponse, get, post, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use url::form_urlencoded;
 use utoipa::ToSchema;
@@ -70,6 +70,8 @@ impl SamlResponseForm {
 /// sign-in) and `connection_unknown`; `unavailable` and `internal` are faults of this installation.
 /// Why, the admins read by the `reference`.
 #[utoipa::path(
+    post,
+    path = "/v1/sso/saml/{connection_id}/acs",
     tag = "Single sign-on",
     security(()),
     params(SsoConnectionPath),
@@ -80,7 +82,6 @@ impl SamlResponseForm {
         headers(("Location" = String, description = "Where to go."))
     ))
 )]
-#[post("/v1/sso/saml/{connection_id}/acs")]
 pub(super) async fn complete_saml_sign_in(
     request: Anonymous,
     http: HttpRequest,
@@ -152,6 +153,8 @@ async fn complete_misplaced(
 ///
 /// As a connection has it: give its address, which is also the entity id, or the document to the identity provider.
 #[utoipa::path(
+    get,
+    path = "/v1/sso/saml/{connection_id}/metadata",
     tag = "Single sign-on",
     security(()),
     params(SsoConnectionPath),
@@ -167,7 +170,6 @@ async fn complete_misplaced(
         NoServiceProvider, NoFederationKey
     )
 )]
-#[get("/v1/sso/saml/{connection_id}/metadata")]
 pub(super) async fn get_saml_metadata(
     request: Anonymous,
     path: web::Path<SsoConnectionPath>,

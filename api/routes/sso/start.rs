@@ -1,6 +1,6 @@
 //! The way to an identity provider.
 
-use actix_web::{HttpResponse, get, post, web};
+use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
 use utoipa::{IntoParams, ToSchema};
@@ -132,6 +132,8 @@ fn refuse_challenge(form: &mut Form) {
 /// (`sign_in_flow`). Unknown invite codes are counted as when they are redeemed: with a session those of the account
 /// (`code_account`), without one those of the client (`code_client`). The exchange tells whether a code is known.
 #[utoipa::path(
+    post,
+    path = "/v1/sign-in/start",
     tag = "Signing in",
     security((), ("access_token" = [])),
     responses(
@@ -140,7 +142,6 @@ fn refuse_challenge(form: &mut Form) {
         ProviderErrors, NoFederationKey, TooManyTries
     )
 )]
-#[post("/v1/sign-in/start")]
 pub(super) async fn start_sign_in(
     request: OptionallyConfined,
     ClientAddress(client): ClientAddress,
@@ -272,6 +273,8 @@ pub struct DiscoverSignInRequest {
 /// By the domain of an address alone: the active connections of the organization that has proven it. The answer is the
 /// same whether or not there is an account with the address.
 #[utoipa::path(
+    post,
+    path = "/v1/sign-in/discover",
     tag = "Signing in",
     security(()),
     responses(
@@ -279,7 +282,6 @@ pub struct DiscoverSignInRequest {
         BodyErrors, InvalidEmail
     )
 )]
-#[post("/v1/sign-in/discover")]
 pub(super) async fn discover_sign_in(
     request: Anonymous,
     body: Json<DiscoverSignInRequest>,
@@ -302,7 +304,7 @@ pub(super) async fn discover_sign_in(
 /// The organization whose ways to sign in are asked for.
 #[derive(Clone, Deserialize, IntoParams)]
 #[into_params(parameter_in = Path)]
-struct SlugPath {
+pub struct SlugPath {
     /// The organization's short name.
     #[param(max_length = 100, example = "hill-road-school")]
     slug: String,
@@ -346,6 +348,8 @@ impl SignInMethods {
 ///
 /// The active connections of an organization, by its short name: for a sign-in page of its own.
 #[utoipa::path(
+    get,
+    path = "/v1/sign-in/organizations/{slug}",
     tag = "Signing in",
     security(()),
     params(SlugPath),
@@ -354,7 +358,6 @@ impl SignInMethods {
         NoSuchSlug
     )
 )]
-#[get("/v1/sign-in/organizations/{slug}")]
 pub(super) async fn list_sign_in_methods(
     request: Anonymous,
     path: web::Path<SlugPath>,
