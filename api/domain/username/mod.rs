@@ -135,6 +135,10 @@ fn fault(name: &str) -> Option<&'static str> {
         Some("A username has no control characters.")
     } else if name.contains(is_bidi_control) {
         Some("A username has no invisible characters that turn the direction of text.")
+    } else if name.contains(is_lost_letter) {
+        Some(
+            "A username has no \u{fffd} (U+FFFD): a program could not read a letter there. Write the letter again.",
+        )
     } else if !name.contains(is_visible) {
         Some("A username has at least one character that can be seen.")
     } else {
@@ -146,6 +150,13 @@ fn fault(name: &str) -> Option<&'static str> {
 /// an open one garbles what stands beside the name. Right-to-left letters need none of them.
 pub const fn is_bidi_control(c: char) -> bool {
     matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// What programs write where they could not read a letter, and code points that never stand for one (Unicode, 23.7).
+fn is_lost_letter(c: char) -> bool {
+    c == char::REPLACEMENT_CHARACTER
+        || matches!(c, '\u{fdd0}'..='\u{fdef}')
+        || u32::from(c) & 0xfffe == 0xfffe
 }
 
 /// Whether a character shows something.

@@ -157,3 +157,20 @@ fn messages_are_sentences() {
     );
     assert_eq!(UsernameError::Missing.to_string(), "A username is needed.");
 }
+
+#[test]
+fn a_name_has_the_letters_that_were_meant() {
+    for name in [
+        "J\u{fffd}rg",
+        "\u{fffd}",
+        "Ana\u{fffe}",
+        "Ana\u{fdd0}",
+        "Ana\u{10ffff}",
+    ] {
+        assert!(is_invalid(name), "{name:?}");
+    }
+    assert_eq!(
+        Username::parse("Ana \u{e000}").unwrap().as_str(),
+        "Ana \u{e000}"
+    );
+}
