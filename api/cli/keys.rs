@@ -73,12 +73,17 @@ pub fn run(command: &KeysCommand) -> Result<(), CommandError> {
     }
 }
 
+/// The file of a kind of keys; the first start makes all but that of federation.
 fn file(kind: KeyKind, config: &Config) -> Result<PathBuf, CommandError> {
-    Ok(match kind {
+    let file = match kind {
         KeyKind::Signing => key_files(config)?.signing,
         KeyKind::Sealing => key_files(config)?.sealing,
-        KeyKind::Federation => federation_key_file(config)?,
-    })
+        KeyKind::Federation => return Ok(federation_key_file(config)?),
+    };
+    if start::is_new(config) && !file.exists() {
+        return Err(start::none_yet(config));
+    }
+    Ok(file)
 }
 
 /// Prints the keys, and then what each has sealed. It makes and changes nothing.
@@ -140,11 +145,7 @@ fn ring(kind: KeyKind, config: &Config) -> Result<Option<KeyRing>, CommandError>
             Ok(_) | Err(_) => return Ok(None),
         },
     };
-    match KeyRing::read(kind, &file) {
-        Ok(ring) => Ok(Some(ring)),
-        Err(_) if start::is_new(config) => Err(start::none_yet(config)),
-        Err(error) => Err(error.into()),
-    }
+    Ok(Some(KeyRing::read(kind, &file)?))
 }
 
 fn role(kind: KeyKind, place: usize) -> &'static str {

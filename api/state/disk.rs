@@ -1,6 +1,7 @@
 //! The disk of the embedded database.
 
-use std::io::ErrorKind;
+use std::fs::File;
+use std::io::{ErrorKind, Read as _};
 use std::path::Path;
 
 use rustix::fs::{Access, access, statvfs};
@@ -11,16 +12,27 @@ use crate::error::{Error, Result};
 /// Room that an import of a few thousand rows takes: with less, the next one may fail.
 pub const ROOM: u64 = 16 * 1024 * 1024;
 
-/// Refuses a file of a database that cannot be read and written: SQLite would not say why it cannot open it.
-/// One that is not there yet is made.
+/// What a file of SQLite begins with (its documentation, "Database File Format", 1.3).
+const MAGIC: [u8; 16] = *b"SQLite format 3\0";
+
+/// Refuses a file of a database that cannot be read and written, or is another kind of file: SQLite would not say why it
+/// cannot open it. One that is not there yet is made, in an empty one too.
 ///
 /// # Errors
-/// Where it may not be read or written.
+/// Where it may not be read or written, or holds something else.
 pub fn require_usable(path: &Path) -> std::io::Result<()> {
-    if path.exists() {
-        access(path, Access::READ_OK | Access::WRITE_OK)?;
+    if !path.exists() {
+        return Ok(());
     }
-    Ok(())
+    access(path, Access::READ_OK | Access::WRITE_OK)?;
+    let mut beginning = Vec::new();
+    let length = MAGIC.len().try_into().unwrap_or(u64::MAX);
+    File::open(path)?.take(length).read_to_end(&mut beginning)?;
+    if beginning.is_empty() || beginning == MAGIC {
+        return Ok(());
+    }
+    let cause = "it is no database of SQLite: name another file, or move this one away";
+    Err(std::io::Error::new(ErrorKind::InvalidData, cause))
 }
 
 /// Refuses a folder in which nothing can be made. One that is not there is made, where what is above it lets us.

@@ -333,7 +333,10 @@ fn what_only_looks_makes_nothing() {
     ] {
         let told = refused(&installation.run(command));
         assert!(!told.contains("cannot start"), "{command:?}: {told}");
-        assert!(told.contains("data"), "{command:?}: {told}");
+        assert!(
+            told.contains("data: there is no installation here yet"),
+            "{command:?}: {told}"
+        );
         assert!(!installation.path("data").exists(), "{command:?}");
     }
 }

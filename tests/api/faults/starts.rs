@@ -1,7 +1,7 @@
 //! Starts beside what is not ready, not allowed, or not this version's.
 
 use std::os::unix::fs::PermissionsExt as _;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, PgConnection};
@@ -19,6 +19,25 @@ fn a_port_that_is_taken_is_told_with_what_to_do() {
     assert!(told.contains(&process.address().to_string()), "{told}");
     assert!(told.contains("Another process listens there"), "{told}");
     assert!(!told.contains("internal"), "{told}");
+}
+
+/// Nothing that comes later makes it one.
+#[test]
+fn a_file_that_is_no_database_is_told_at_once() {
+    let installation = Installation::on_sqlite();
+    printed(&installation.run(&["migrate"]));
+    let file = installation.path("data/rollcall.sqlite");
+    std::fs::write(&file, "email,password,username\n").expect("no file");
+    let since = Instant::now();
+    for command in ["serve", "migrate"] {
+        let told = refused(&installation.run(&[command]));
+        let path = file.display().to_string();
+        assert!(told.contains(&path), "{told}");
+        assert!(told.contains("it is no database of SQLite"), "{told}");
+    }
+    assert!(since.elapsed() < Duration::from_secs(20));
+    let kept = std::fs::read_to_string(&file).expect("no file");
+    assert_eq!(kept, "email,password,username\n");
 }
 
 mod a_database_of_a_newer_version_is_refused {
