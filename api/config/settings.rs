@@ -133,7 +133,7 @@ settings! {
         name: "cors_origins",
         section: Server,
         parse: origins,
-        default: Computed("the origin of `ROLLCALL_SPA_URL`; embedded and with no URL set, `http://localhost` on every port too"),
+        default: Computed("the origin of `ROLLCALL_SPA_URL`; embedded and with no URL set, `http://localhost` on every port too, without the cookie"),
         example: "https://app.school.example,https://admin.school.example",
         is_secret: false,
     }
