@@ -31,7 +31,7 @@ pub fn require_usable(path: &Path) -> std::io::Result<()> {
     if beginning.is_empty() || beginning == MAGIC {
         return Ok(());
     }
-    let cause = "it is no database of SQLite: name another file, or move this one away";
+    let cause = "it is not a database of SQLite: name another file, or move this one away";
     Err(std::io::Error::new(ErrorKind::InvalidData, cause))
 }
 

@@ -33,7 +33,7 @@ fn a_file_that_is_no_database_is_told_at_once() {
         let told = refused(&installation.run(&[command]));
         let path = file.display().to_string();
         assert!(told.contains(&path), "{told}");
-        assert!(told.contains("it is no database of SQLite"), "{told}");
+        assert!(told.contains("it is not a database of SQLite"), "{told}");
     }
     assert!(since.elapsed() < Duration::from_secs(20));
     let kept = std::fs::read_to_string(&file).expect("no file");
