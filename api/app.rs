@@ -19,7 +19,6 @@ use crate::routes::operations::Operations;
 use crate::routes::{self, cors, middleware, security_headers};
 use crate::state::State;
 use crate::state::process_status::ProcessStatus;
-use crate::telemetry;
 use crate::worker::{Shutdown, Workers};
 
 /// A server that listens, and its workers.
@@ -170,7 +169,6 @@ impl Signals {
             _ = self.next() => {}
         }
         tracing::warn!("stopping at once");
-        telemetry::end();
         std::process::exit(130);
     }
 }

@@ -27,7 +27,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::openapi;
 use crate::state::State;
-use crate::telemetry::{self, start_logging};
+use crate::telemetry::{start_logging, traces};
 
 /// The open backend that gets people into an organization.
 #[derive(Parser)]
@@ -81,12 +81,6 @@ enum Command {
 /// # Errors
 /// Why it could not.
 pub fn run(arguments: Arguments) -> Result<(), CommandError> {
-    let outcome = carry_out(arguments);
-    telemetry::end();
-    outcome
-}
-
-fn carry_out(arguments: Arguments) -> Result<(), CommandError> {
     match arguments.command.unwrap_or(Command::Serve) {
         Command::Serve => serve(),
         Command::Migrate => {
@@ -128,6 +122,7 @@ fn serve() -> Result<(), CommandError> {
         announce(&state, &running)?;
         let served = running.serve_until_signal().await;
         state.close();
+        traces::end();
         Ok(served?)
     })
 }
