@@ -132,7 +132,7 @@ fn generated() -> Result<OpenApi> {
 /// The document as it is kept in `openapi/rollcall.json`.
 ///
 /// # Errors
-/// As [`document`].
+/// Never, for a document that the generator made.
 pub fn to_json() -> Result<String> {
     as_kept(&document()?)
 }
@@ -140,7 +140,7 @@ pub fn to_json() -> Result<String> {
 /// The document as it is kept in `openapi/rollcall-3.0.json`.
 ///
 /// # Errors
-/// As [`document`].
+/// Never, for a document that the generator made.
 pub fn to_json_3_0() -> Result<String> {
     as_kept(&document_3_0(&document()?))
 }
