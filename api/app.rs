@@ -19,6 +19,7 @@ use crate::routes::operations::Operations;
 use crate::routes::{self, cors, middleware, security_headers};
 use crate::state::State;
 use crate::state::process_status::ProcessStatus;
+use crate::telemetry;
 use crate::worker::{Shutdown, Workers};
 
 /// A server that listens, and its workers.
@@ -169,6 +170,7 @@ impl Signals {
             _ = self.next() => {}
         }
         tracing::warn!("stopping at once");
+        telemetry::end();
         std::process::exit(130);
     }
 }

@@ -27,7 +27,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::openapi;
 use crate::state::State;
-use crate::telemetry::{start_logging, traces};
+use crate::telemetry::{self, start_logging};
 
 /// The open backend that gets people into an organization.
 #[derive(Parser)]
@@ -81,6 +81,12 @@ enum Command {
 /// # Errors
 /// Why it could not.
 pub fn run(arguments: Arguments) -> Result<(), CommandError> {
+    let outcome = carry_out(arguments);
+    telemetry::end();
+    outcome
+}
+
+fn carry_out(arguments: Arguments) -> Result<(), CommandError> {
     match arguments.command.unwrap_or(Command::Serve) {
         Command::Serve => serve(),
         Command::Migrate => {
@@ -122,7 +128,6 @@ fn serve() -> Result<(), CommandError> {
         announce(&state, &running)?;
         let served = running.serve_until_signal().await;
         state.close();
-        traces::end();
         Ok(served?)
     })
 }

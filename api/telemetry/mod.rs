@@ -1,5 +1,6 @@
 //! Logs, metrics and traces.
 
+mod log_queue;
 mod metrics;
 pub mod traces;
 
@@ -12,6 +13,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
 
+use self::log_queue::LogQueue;
 use crate::config::{Config, LogFormat};
 use crate::error::{Error, Result};
 
@@ -28,9 +30,10 @@ pub fn start_logging(config: &Config) -> Result<()> {
         LogFormat::Text => false,
         LogFormat::Auto => !std::io::stderr().is_terminal(),
     };
+    let queue = LogQueue::start()?;
     // Telling of a line that could not be written would panic where standard error cannot be written.
     let lines = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
+        .with_writer(move || queue.clone())
         .log_internal_errors(false);
     let lines = if json {
         lines.json().flatten_event(true).boxed()
@@ -44,6 +47,12 @@ pub fn start_logging(config: &Config) -> Result<()> {
     // Whoever embeds the library may have begun to log already.
     drop(started);
     Ok(())
+}
+
+/// Ends traces and logs: what waits is sent and written, for as long as a process may take to end.
+pub fn end() {
+    traces::end();
+    log_queue::end();
 }
 
 /// Leaves out what the framework logs as an error of ours where a stranger sends what is no HTTP, unless

@@ -125,6 +125,23 @@ fn a_log_on_a_full_disk_costs_nothing_but_the_log() {
     assert!(process.wait().success());
 }
 
+/// The pipe holds 64 KiB, and 4,096 lines wait behind it.
+#[test]
+fn a_log_whose_reader_does_not_read_costs_nothing_but_the_log() {
+    let installation = Installation::on_sqlite();
+    let (reader, writer) = std::io::pipe().expect("no pipe");
+    let process = installation.start_logging_to(Stdio::from(writer));
+    block_on(async {
+        for _ in 0..6_000 {
+            process.get("/health/live", "").await.expect_status(200);
+        }
+        assert_it_works(&process).await;
+    });
+    process.terminate();
+    assert!(process.wait().success());
+    drop(reader);
+}
+
 #[test]
 fn a_log_whose_reader_is_gone_costs_nothing_but_the_log() {
     let installation = Installation::on_sqlite();
