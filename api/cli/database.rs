@@ -12,7 +12,7 @@ use crate::domain::database_url::DatabaseUrl;
 use crate::error::Result;
 use crate::state::make_private_folder;
 use crate::store::copied_tables::Progress;
-use crate::store::copy::{self, Compared, Ends, Table};
+use crate::store::copy::{self, Compared, Ends, Plan, Table};
 
 #[derive(Subcommand)]
 pub enum DatabaseCommand {
@@ -91,15 +91,12 @@ fn copy(arguments: &CopyArguments) -> Result<(), CommandError> {
         make_folder_of(&to)?;
     }
     let mut ends = Ends::open(&from, &to)?;
-    if !arguments.check {
-        ends.prepare_target(Clock::system().now())?;
-    }
-    let tables = ends.tables()?;
     if arguments.check {
+        let tables = ends.tables()?;
         ends.require_whole()?;
         return compare(&mut ends, &tables);
     }
-    copy_rows(&mut ends, &tables)?;
+    let tables = copy_rows(&mut ends)?;
     tell("reading every row again on both sides");
     compare(&mut ends, &tables)?;
     copy::finish(&mut ends, Clock::system().now())?;
@@ -135,9 +132,10 @@ fn reopen(url: &str) -> Result<(), CommandError> {
 /// How often a long table tells how far it has come.
 const NOW_AND_THEN: Duration = Duration::from_secs(5);
 
-fn copy_rows(ends: &mut Ends, tables: &[Table]) -> Result<(), CommandError> {
+/// Copies what the target has not, and gives the tables.
+fn copy_rows(ends: &mut Ends) -> Result<Vec<Table>, CommandError> {
     let started = Instant::now();
-    let marks = copy::begin(ends, tables)?;
+    let Plan { tables, marks } = copy::begin(ends)?;
     let had: i64 = marks.values().map(|mark| mark.rows).sum();
     if had > 0 {
         tell(&format!(
@@ -145,7 +143,7 @@ fn copy_rows(ends: &mut Ends, tables: &[Table]) -> Result<(), CommandError> {
         ));
     }
     let mut has = 0_i64;
-    for table in tables {
+    for table in &tables {
         let mark = marks.get(&table.name).cloned().unwrap_or_default();
         let copied = copy_table(ends, table, mark).map_err(|source| CommandError::NotCopied {
             table: table.name.clone(),
@@ -156,7 +154,7 @@ fn copy_rows(ends: &mut Ends, tables: &[Table]) -> Result<(), CommandError> {
     let copied = has.saturating_sub(had);
     let rate = rate(copied, started.elapsed());
     tell(&format!("copied {copied} rows, {rate} a second"));
-    Ok(())
+    Ok(tables)
 }
 
 /// Copies a table from its mark on; how many rows the target has of it.

@@ -67,23 +67,31 @@ pub enum SchemaVersion {
 /// not finished, and where it was copied into another one.
 pub fn run(connection: &mut Connection, now: Timestamp) -> Result<Vec<String>> {
     transaction(connection, |connection| {
-        match connection {
-            Connection::Sqlite(_) => {}
-            Connection::Postgres(postgres) => {
-                lift_bounds(postgres)?;
-                let lock = format!("SELECT pg_advisory_xact_lock({ADVISORY_LOCK})");
-                postgres.batch_execute(&lock)?;
-            }
-        }
-        let applied = match version(connection)? {
-            SchemaVersion::Current => Vec::new(),
-            SchemaVersion::Older => apply(connection)?,
-            SchemaVersion::Newer(migration) => return Err(too_new(&migration)),
-        };
+        let applied = apply_missing(connection)?;
         copied_tables::require_served(connection)?;
         invite_code_draws::create_missing(connection, now)?;
         Ok(applied)
     })
+}
+
+/// Applies the migrations that are left, in the transaction that is open, and tells which.
+///
+/// # Errors
+/// `unavailable` where a newer version of Rollcall was here.
+pub(super) fn apply_missing(connection: &mut Connection) -> Result<Vec<String>> {
+    match connection {
+        Connection::Sqlite(_) => {}
+        Connection::Postgres(postgres) => {
+            lift_bounds(postgres)?;
+            let lock = format!("SELECT pg_advisory_xact_lock({ADVISORY_LOCK})");
+            postgres.batch_execute(&lock)?;
+        }
+    }
+    match version(connection)? {
+        SchemaVersion::Current => Ok(Vec::new()),
+        SchemaVersion::Older => apply(connection),
+        SchemaVersion::Newer(migration) => Err(too_new(&migration)),
+    }
 }
 
 fn apply(connection: &mut Connection) -> Result<Vec<String>> {

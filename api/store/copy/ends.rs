@@ -23,50 +23,26 @@ impl Ends {
     /// Opens both; an embedded target that is not there yet is made. An embedded database is opened by nobody else then.
     ///
     /// # Errors
-    /// Two databases of one kind, one that is away, and an embedded one that somebody has open.
+    /// Two databases of one kind, one that is away, an embedded one that somebody has open, and a source whose schema
+    /// is not this version's: nothing is made for it.
     pub fn open(source: &DatabaseUrl, target: &DatabaseUrl) -> Result<Self> {
         require_two_kinds(source, target)?;
         require_file("source", source)?;
+        let mut source = open_end("source", source)?;
+        require_current("source", &mut source)?;
         if let DatabaseUrl::Sqlite(path) = target {
             make_private(path);
         }
-        Ok(Self {
-            source: open_end("source", source)?,
-            target: open_end("target", target)?,
-        })
-    }
-
-    /// Brings the schema of the target up to date, so that an empty database becomes one to copy into.
-    ///
-    /// # Errors
-    /// As of [`migrations::run`].
-    pub fn prepare_target(&mut self, now: Timestamp) -> Result<()> {
-        match migrations::version(&mut self.target)? {
-            SchemaVersion::Current => {}
-            SchemaVersion::Older | SchemaVersion::Newer(_) => {
-                migrations::run(&mut self.target, now)?;
-            }
-        }
-        Ok(())
+        let target = open_end("target", target)?;
+        Ok(Self { source, target })
     }
 
     /// The tables to copy, each behind those it refers to. From now on nobody else changes the source.
     ///
     /// # Errors
-    /// A schema that is not this version's, a source that is an unfinished copy itself, and one that somebody
-    /// changes right now.
+    /// As of [`tables`].
     pub fn tables(&mut self) -> Result<Vec<Table>> {
-        require_current("source", &mut self.source)?;
-        require_current("target", &mut self.target)?;
-        copied_tables::require_none(&mut self.source).map_err(|error| of_end("source", &error))?;
-        let tables = match (&mut self.source, &mut self.target) {
-            (Connection::Sqlite(embedded), _) | (_, Connection::Sqlite(embedded)) => {
-                layout::tables(embedded)?
-            }
-            (Connection::Postgres(_), Connection::Postgres(_)) => Vec::new(),
-        };
-        keep_writers_out(&mut self.source, &tables)?;
-        Ok(tables)
+        tables(&mut self.source, &mut self.target)
     }
 
     /// Marks that the source was copied, and lets go of its tables.
@@ -86,6 +62,24 @@ impl Ends {
     pub fn require_whole(&mut self) -> Result<()> {
         copied_tables::require_none(&mut self.target).map_err(|error| of_end("target", &error))
     }
+}
+
+/// The tables to copy, each behind those it refers to. From now on nobody else changes the source.
+///
+/// # Errors
+/// A schema that is not this version's, a source that is an unfinished copy itself, and one that somebody changes right
+/// now.
+pub(super) fn tables(source: &mut Connection, target: &mut Connection) -> Result<Vec<Table>> {
+    require_current("target", target)?;
+    copied_tables::require_none(source).map_err(|error| of_end("source", &error))?;
+    let tables = match (&mut *source, target) {
+        (Connection::Sqlite(embedded), _) | (_, Connection::Sqlite(embedded)) => {
+            layout::tables(embedded)?
+        }
+        (Connection::Postgres(_), Connection::Postgres(_)) => Vec::new(),
+    };
+    keep_writers_out(source, &tables)?;
+    Ok(tables)
 }
 
 /// Lets a database be served again that was copied into another one; `false` where it was not.

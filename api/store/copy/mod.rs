@@ -22,28 +22,40 @@ use self::ends::of_end;
 use self::rows::Row;
 use super::Connection;
 use super::copied_tables::{self, Progress};
+use super::migrations;
 use super::transaction::{lift_bounds, transaction};
 use crate::crypto::digest::Sha256;
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Code, Error, Result};
 
-/// Marks in the target that a copy begins, or finds how far the one that was broken off has come.
+/// What there is to copy.
+pub struct Plan {
+    /// Each behind those it refers to.
+    pub tables: Vec<Table>,
+    /// How far each has come, by its name.
+    pub marks: BTreeMap<String, Progress>,
+}
+
+/// Makes the schema of an empty target and marks in it that a copy begins, both or neither; or finds how far the copy
+/// that was broken off has come. From now on nobody else changes the source.
 ///
 /// # Errors
-/// A target that holds anything else, and a source that was copied into another one already.
-pub fn begin(ends: &mut Ends, tables: &[Table]) -> Result<BTreeMap<String, Progress>> {
+/// A target that holds anything else, a source that was copied into another one already, and one that somebody changes
+/// right now.
+pub fn begin(ends: &mut Ends) -> Result<Plan> {
     let source = &mut ends.source;
     transaction(&mut ends.target, |target| {
-        let unfinished = copied_tables::progress(target)?;
-        if !unfinished.is_empty() {
-            return Ok(unfinished);
+        migrations::apply_missing(target)?;
+        let tables = ends::tables(source, target)?;
+        if copied_tables::progress(target)?.is_empty() {
+            require_empty(target, &tables)?;
+            // Two copies that are served would share sessions and keys, and drift apart.
+            copied_tables::require_served(source).map_err(|error| of_end("source", &error))?;
+            let names: Vec<_> = tables.iter().map(|table| table.name.as_str()).collect();
+            copied_tables::begin(target, &names)?;
         }
-        require_empty(target, tables)?;
-        // Two copies that are served would share sessions and keys, and drift apart.
-        copied_tables::require_served(source).map_err(|error| of_end("source", &error))?;
-        let names: Vec<_> = tables.iter().map(|table| table.name.as_str()).collect();
-        copied_tables::begin(target, &names)?;
-        copied_tables::progress(target)
+        let marks = copied_tables::progress(target)?;
+        Ok(Plan { tables, marks })
     })
 }
 

@@ -1,11 +1,12 @@
 //! A copy of 20,000 people that is killed in the middle goes on where it stopped.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use rollcall::store::copied_tables;
+use rollcall::store::copied_tables::{self, Progress};
 
 use super::{copy, copying, embedded, execute, moved, on_sqlite, pool};
 use crate::support::app::block_on;
@@ -37,8 +38,12 @@ fn installation(folder: &Path) -> String {
     organization
 }
 
-/// Starts a copy, and kills it when a table has some of its rows and not all.
-fn copy_and_kill(from: &str, to: &str, table: &str) {
+/// Starts a copy, and kills it when this is so of its marks, none being there before it has made its schema.
+fn copy_and_kill(
+    from: &str,
+    to: &str,
+    is_so: impl Fn(Option<&BTreeMap<String, Progress>>) -> bool,
+) {
     let mut child = copying(from, to, &[])
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -52,12 +57,11 @@ fn copy_and_kill(from: &str, to: &str, table: &str) {
             "it has ended by itself"
         );
         assert!(Instant::now() < deadline, "it takes too long");
-        // The table of marks is made by the copy.
-        let marks = copied_tables::progress(&mut pool.get().unwrap()).unwrap_or_default();
-        if marks.get(table).is_some_and(|mark| mark.rows > 0) {
+        let marks = copied_tables::progress(&mut pool.get().unwrap());
+        if is_so(marks.as_ref().ok()) {
             break;
         }
-        std::thread::sleep(Duration::from_millis(2));
+        std::thread::sleep(Duration::from_millis(1));
     }
     child.kill().unwrap();
     child.wait().unwrap();
@@ -75,7 +79,10 @@ fn twenty_thousand_people_move_however_often_the_copy_is_killed() {
     let target = Installation::on_database(server.create_database(None));
     let url = target.settings()["database_url"].clone();
     for table in ["accounts", "memberships", "import_rows"] {
-        copy_and_kill(&source, &url, table);
+        copy_and_kill(&source, &url, |marks| {
+            let mark = marks.and_then(|marks| marks.get(table));
+            mark.is_some_and(|mark| mark.rows > 0)
+        });
         for command in ["serve", "migrate"] {
             let words = refused(&target.run(&[command]));
             assert!(words.contains("is not finished: run the same"), "{words}");
@@ -107,6 +114,24 @@ fn twenty_thousand_people_move_however_often_the_copy_is_killed() {
 }
 
 #[test]
+fn a_target_that_has_a_schema_and_no_rows_yet_is_refused_too() {
+    let Some(server) = postgres::server() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let app = on_sqlite(folder.path());
+    block_on(app.populate());
+    app.stop();
+    let source = embedded(folder.path());
+    let target = Installation::on_database(server.create_database(None));
+    let url = target.settings()["database_url"].clone();
+    copy_and_kill(&source, &url, |marks| marks.is_some());
+    let words = refused(&target.run(&["serve"]));
+    assert!(words.contains("is not finished"), "{words}");
+    printed(&copy(&source, &url));
+}
+
+#[test]
 fn a_source_that_changed_since_the_copy_was_killed_is_found_out() {
     let Some(server) = postgres::server() else {
         return;
@@ -134,12 +159,9 @@ fn a_source_that_changed_since_the_copy_was_killed_is_found_out() {
 
 /// A copy that was broken off behind its first table.
 fn copy_first_table(source: &str, url: &str) {
-    use rollcall::domain::timestamp::Timestamp;
-    use rollcall::store::copy::{Ends, begin, copy_some};
+    use rollcall::store::copy::{Ends, Plan, begin, copy_some};
     let mut ends = Ends::open(&source.parse().unwrap(), &url.parse().unwrap()).unwrap();
-    ends.prepare_target(Timestamp::EPOCH).unwrap();
-    let tables = ends.tables().unwrap();
-    let marks = begin(&mut ends, &tables).unwrap();
+    let Plan { tables, marks } = begin(&mut ends).unwrap();
     let first = tables.first().unwrap();
     assert_eq!(first.name, "organizations");
     let mark = copy_some(&mut ends, first, &marks[&first.name]).unwrap();

@@ -31,7 +31,17 @@ fn databases_that_cannot_be_copied_are_refused_in_words() {
     assert!(two.contains("rollcall backup"), "{two}");
     let two = told(&copy(postgres, postgres));
     assert!(two.contains("pg_dump"), "{two}");
+    let away = told(&copy(postgres, &format!("sqlite:{}", other.display())));
+    assert!(away.contains("the source: "), "{away}");
+    assert!(!other.exists());
     std::fs::write(folder.path().join("rollcall.sqlite"), "").unwrap();
+    let older = told(&copy(&source, postgres));
+    assert!(
+        older.contains("the source: its schema is not that of this version"),
+        "{older}"
+    );
+    std::fs::remove_file(folder.path().join("rollcall.sqlite")).unwrap();
+    on_sqlite(folder.path()).stop();
     let away = told(&copy(&source, postgres));
     assert!(
         away.contains("the target: ") && away.contains("refused"),
