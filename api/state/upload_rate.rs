@@ -3,8 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-/// The time after which it can be told how fast a client is.
-const WINDOW: Duration = Duration::from_secs(15);
+/// The time after which it can be told how fast a client is; nobody is waited for longer who sends nothing.
+pub const WINDOW: Duration = Duration::from_secs(15);
 
 /// The time after which it can be told well enough to give its place to somebody who waits.
 const FIRST_LOOK: Duration = Duration::from_secs(5);

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
+pub use super::upload_rate::WINDOW as LONGEST_SILENCE;
 use super::upload_rate::{Rate, RateMeter};
 use crate::domain::ids::{AccountId, OrganizationId};
 

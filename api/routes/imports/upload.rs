@@ -17,7 +17,7 @@ use crate::routes::extract::{Guard as _, InOrganization};
 use crate::services::authorization::ManageImports;
 use crate::services::idempotency::Execution;
 use crate::services::imports::submission::Options;
-use crate::state::uploads::UploadPlace;
+use crate::state::uploads::{LONGEST_SILENCE, UploadPlace};
 
 /// Makes an import of an uploaded file.
 ///
@@ -105,9 +105,6 @@ fn too_slow() -> Error {
     Error::refused(Code::RequestTimeout, detail)
 }
 
-/// How long a client may be silent in the middle of an upload.
-const TIMEOUT: Duration = Duration::from_secs(30);
-
 /// The longest field that is not the file, in bytes.
 const MAX_FIELD: usize = 16 * 1024;
 
@@ -185,13 +182,13 @@ async fn in_time<T>(
 ) -> Result<T> {
     place.waits();
     let next = tokio::select! {
-        next = tokio::time::timeout(TIMEOUT, next) => next,
+        next = tokio::time::timeout(LONGEST_SILENCE, next) => next,
         () = place.taken_back() => return Err(place_taken_back()),
     };
     match next {
         Ok(Ok(next)) => Ok(next),
         Ok(Err(error)) => Err(unreadable_form(&error)),
-        Err(_) => Err(stood_still()),
+        Err(_) => Err(arrives_too_slowly()),
     }
 }
 
@@ -208,16 +205,15 @@ fn not_utf8(name: &str) -> Error {
 /// Notes that so many bytes have come.
 fn received(place: &UploadPlace, bytes: usize) -> Result<()> {
     if place.received(bytes) {
-        return Ok(());
+        Ok(())
+    } else {
+        Err(arrives_too_slowly())
     }
-    let detail = "The upload arrives too slowly, at less than 4 KiB a second. Nothing was imported: upload \
-                  it again over a faster connection.";
-    Err(Error::refused(Code::RequestTimeout, detail))
 }
 
-fn stood_still() -> Error {
-    let detail =
-        "The upload stood still for thirty seconds. Nothing was imported: upload it again.";
+fn arrives_too_slowly() -> Error {
+    let detail = "The upload arrives too slowly, at less than 4 KiB a second. Nothing was imported: upload \
+                  it again over a faster connection.";
     Error::refused(Code::RequestTimeout, detail)
 }
 
