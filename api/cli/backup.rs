@@ -8,6 +8,8 @@ use clap::Args;
 
 use super::error::CommandError;
 use super::output::print;
+use super::start::open_existing;
+use crate::config::Config;
 use crate::state::{State, make_private_folder};
 use crate::store::backup;
 
@@ -22,7 +24,9 @@ pub struct BackupArguments {
 ///
 /// # Errors
 /// A folder that is there already or cannot be made, and a database that is not the embedded one.
-pub fn run(arguments: &BackupArguments, state: &State) -> Result<(), CommandError> {
+pub fn run(arguments: &BackupArguments) -> Result<(), CommandError> {
+    backup::require_embedded(&Config::load()?.database_url)?;
+    let state = open_existing()?;
     let output = &arguments.output;
     let failed = |error| CommandError::file(output.display(), error);
     if output.exists() {
@@ -31,7 +35,7 @@ pub fn run(arguments: &BackupArguments, state: &State) -> Result<(), CommandErro
     }
     // Whole or not at all: a back-up that was cut short has another name.
     let draft = with_suffix(output, ".unfinished");
-    if let Err(error) = fill(&draft, state) {
+    if let Err(error) = fill(&draft, &state) {
         // It may not have been made.
         let _ = fs::remove_dir_all(&draft);
         return Err(error);

@@ -104,7 +104,7 @@ fn carry_out(arguments: Arguments) -> Result<(), CommandError> {
         Command::Health => health::run(&Config::load()?),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Import(arguments) => import::run(&arguments, &open_existing()?),
-        Command::Backup(arguments) => backup::run(&arguments, &open_existing()?),
+        Command::Backup(arguments) => backup::run(&arguments),
         Command::Database(command) => database::run(&command),
         Command::Keys(command) => keys::run(&command),
         Command::Mail(command) => mail::run(&command, &Config::load()?),
