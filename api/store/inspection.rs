@@ -1,5 +1,6 @@
 //! What `rollcall doctor` asks of the database. It only reads.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use diesel::connection::{Connection as _, SimpleConnection as _};
@@ -7,6 +8,7 @@ use diesel::sql_types::{BigInt, Bool, Text};
 use diesel::{QueryableByName, RunQueryDsl as _, SqliteConnection};
 
 use super::Connection;
+use super::migrations;
 use super::pool::{connect, file_url};
 use crate::domain::database_url::{DatabaseUrl, PreparedStatements};
 use crate::domain::timestamp::Timestamp;
@@ -144,6 +146,40 @@ pub fn is_of_others(connection: &mut Connection) -> Result<bool> {
     };
     let answer: Answer = diesel::sql_query(select).get_result(connection)?;
     Ok(answer.value)
+}
+
+/// The columns of the tables, those of the search index's own tables not among them.
+const COLUMNS_OF_SQLITE: &str = "
+    SELECT tables.name || '.' || columns.name AS name
+    FROM pragma_table_list tables JOIN pragma_table_info(tables.name) columns
+    WHERE tables.schema = 'main' AND tables.type = 'table' AND tables.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
+
+const COLUMNS_OF_POSTGRES: &str = "
+    SELECT tables.relname || '.' || columns.attname AS name
+    FROM pg_class known
+    JOIN pg_class tables ON tables.relnamespace = known.relnamespace AND tables.relkind = 'r'
+    JOIN pg_attribute columns ON columns.attrelid = tables.oid AND columns.attnum > 0 AND NOT columns.attisdropped
+    WHERE known.oid = to_regclass('__diesel_schema_migrations')";
+
+/// The columns, each behind the name of its table, that the migrations make and the database lacks.
+///
+/// # Errors
+/// As [`time`].
+pub fn missing_columns(connection: &mut Connection) -> Result<Vec<String>> {
+    let new = SqliteConnection::establish(":memory:").map_err(Error::unavailable)?;
+    let mut new = Connection::Sqlite(new);
+    migrations::run(&mut new, Timestamp::EPOCH)?;
+    let there = columns(connection)?;
+    Ok(columns(&mut new)?.difference(&there).cloned().collect())
+}
+
+fn columns(connection: &mut Connection) -> Result<BTreeSet<String>> {
+    let select = match connection {
+        Connection::Sqlite(_) => COLUMNS_OF_SQLITE,
+        Connection::Postgres(_) => COLUMNS_OF_POSTGRES,
+    };
+    let columns: Vec<Name> = diesel::sql_query(select).load(connection)?;
+    Ok(columns.into_iter().map(|column| column.name).collect())
 }
 
 /// Whether the role, or the database, bounds statements by itself, whatever connection they are given.

@@ -248,6 +248,22 @@ fn a_schema_of_another_version_is_told_with_its_way_back() {
 }
 
 #[test]
+fn what_somebody_took_from_the_schema_is_told() {
+    both(|installation| {
+        printed(&installation.run(&["migrate"]));
+        Report::of(&installation).tells("schema", "ok", &[]);
+        let mut connection = installation.pool().get().expect("no connection");
+        let taken = "DROP TABLE grants; ALTER TABLE organizations DROP COLUMN kind";
+        connection.batch_execute(taken).expect("nothing is taken");
+        drop(connection);
+        let words = ["grants.group_id", "organizations.kind", "back-up"];
+        Report::of(&installation)
+            .tells("schema", "failure", &words)
+            .ends("failure");
+    });
+}
+
+#[test]
 fn a_database_that_takes_no_changes_is_a_failure() {
     if let Some(installation) = Installation::on_postgres() {
         printed(&installation.run(&["migrate"]));

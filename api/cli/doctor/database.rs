@@ -145,17 +145,31 @@ fn writable(connection: &mut Connection) -> Result<Finding> {
 
 fn schema(connection: &mut Connection) -> Result<Finding> {
     Ok(match migrations::version(connection)? {
-        SchemaVersion::Current => match copied_tables::require_served(connection) {
-            Ok(()) => Check::Schema.ok("it is this version's"),
-            Err(error) => Check::Schema.failure(
-                error.to_string(),
-                "Do that; until then no server starts with this database (docs/operations.md)",
-            ),
-        },
+        SchemaVersion::Current => current(connection)?,
         SchemaVersion::Older => older(connection)?,
         SchemaVersion::Newer(migration) => Check::Schema.failure(
             format!("it is newer than this version, which does not know the migration {migration}"),
             "Start the version that applied it, or restore the back-up that was made before the upgrade",
+        ),
+    })
+}
+
+fn current(connection: &mut Connection) -> Result<Finding> {
+    let missing = inspection::missing_columns(connection)?;
+    if !missing.is_empty() {
+        return Ok(Check::Schema.failure(
+            format!(
+                "it is this version's, and somebody has taken from it: {}",
+                missing.join(", ")
+            ),
+            "Restore the back-up from before that, or put back what was taken (docs/operations.md)",
+        ));
+    }
+    Ok(match copied_tables::require_served(connection) {
+        Ok(()) => Check::Schema.ok("it is this version's"),
+        Err(error) => Check::Schema.failure(
+            error.to_string(),
+            "Do that; until then no server starts with this database (docs/operations.md)",
         ),
     })
 }
