@@ -175,13 +175,6 @@ impl Signals {
     }
 }
 
-/// The workers keep theirs: a flood of requests stops no import and no mail.
-fn connections_of_requests(config: &Config) -> usize {
-    let all = usize::try_from(config.connections_at_work()).unwrap_or(usize::MAX);
-    let of_workers = config.import_workers.saturating_add(config.mail_workers);
-    all.saturating_sub(of_workers).max(1)
-}
-
 fn served_operations() -> Operations {
     let mut operations = Operations::default();
     routes::mount(&mut Mounting::Served(&mut operations));
@@ -195,9 +188,9 @@ fn server(state: &State, listener: TcpListener) -> Result<actix_web::dev::Server
     let documentation = web::Data::new(Documentation::new(public_url));
     let metrics = web::Data::from(state.services.metrics.clone());
     let state = web::Data::new(state.clone());
-    let blocking_threads =
-        connections_of_requests(&state.services.config).div_ceil(SERVING_THREADS);
-    let keep_alive = state.services.config.keep_alive;
+    let config = &state.services.config;
+    let blocking_threads = config.connections_of_requests().div_ceil(SERVING_THREADS);
+    let keep_alive = config.keep_alive;
     let server = HttpServer::new(move || {
         App::new()
             .app_data(state.clone())

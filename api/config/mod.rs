@@ -295,6 +295,13 @@ impl Config {
         left.max(1)
     }
 
+    /// Connections that requests have. The workers keep theirs: a flood of requests stops no import and no mail.
+    pub fn connections_of_requests(&self) -> usize {
+        let all = usize::try_from(self.connections_at_work()).unwrap_or(usize::MAX);
+        let of_workers = self.import_workers.saturating_add(self.mail_workers);
+        all.saturating_sub(of_workers).max(1)
+    }
+
     /// Whether the database is the embedded one.
     pub const fn is_embedded(&self) -> bool {
         match self.database_url {

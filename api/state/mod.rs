@@ -6,6 +6,7 @@ pub mod identity_providers;
 mod key_source;
 mod lookout;
 pub mod lookups;
+pub mod organization_places;
 mod private_files;
 pub mod process_status;
 mod start_error;
@@ -22,11 +23,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::future::OptionFuture;
 use tracing::Span;
 
 use self::key_source::KeySource;
 use self::lookout::Lookout;
 use self::lookups::Lookups;
+use self::organization_places::OrganizationPlaces;
 use self::process_status::ProcessStatus;
 use self::uploads::Uploads;
 use crate::clock::Clock;
@@ -36,6 +39,7 @@ use crate::crypto::federation_keys::FederationKeys;
 use crate::crypto::hasher::Hasher;
 use crate::crypto::sealing::SealingKeys;
 use crate::domain::database_url::DatabaseUrl;
+use crate::domain::ids::OrganizationId;
 use crate::domain::limits::Limit;
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Code, Error, Result};
@@ -68,6 +72,8 @@ pub struct State {
     pub uploads: Uploads,
     /// Questions to the domain name system, few at a time of each organization.
     pub lookups: Lookups,
+    /// Requests at work, fewer of each organization than there can be.
+    pub organization_places: OrganizationPlaces,
     /// Whether this process is one to send requests to.
     pub status: ProcessStatus,
     /// Asks the database how it is.
@@ -106,6 +112,7 @@ impl State {
         let hasher = Hasher::start(config.password_hash, config.hash_threads, &metrics)
             .map_err(StartError::Other)?;
         let sealing = Arc::new(keys.sealing);
+        let requests = config.connections_of_requests();
         let links = Links::into(&config.spa_url);
         let of_mailbox = config.limits.of(Limit::MailToMailbox);
         let transport = Arc::new(Transport::configured(&config));
@@ -132,15 +139,13 @@ impl State {
             migrations: applied.into(),
             uploads: Uploads::default(),
             lookups: Lookups::default(),
+            organization_places: OrganizationPlaces::among(requests),
             status: ProcessStatus::default(),
         })
     }
 
     /// Runs one unit of work on one connection, off the threads that serve, within the span of its
     /// request: what is logged there carries the request's id.
-    ///
-    /// The wait for a connection counts from here, and not from when a thread is free: while the
-    /// database is away, those who come late would else wait for all before them in turn.
     ///
     /// # Errors
     /// The work's own, or `unavailable` where no connection is to be had.
@@ -149,10 +154,32 @@ impl State {
         context: RequestContext,
         work: impl FnOnce(&mut UnitOfWork<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
+        self.unit_of_work_of(None, context, work).await
+    }
+
+    /// As [`State::unit_of_work`], in one of the organization's places.
+    ///
+    /// The waits for a place and a connection count from here, and not from when a thread is free: while the
+    /// database is away, those who come late would else wait for all before them in turn.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn unit_of_work_of<T: Send + 'static>(
+        &self,
+        organization: Option<OrganizationId>,
+        context: RequestContext,
+        work: impl FnOnce(&mut UnitOfWork<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         let services = self.services.clone();
         let deadline = Instant::now() + TIMEOUT;
+        let place = organization.map(|id| self.organization_places.take(id, deadline));
+        let place = OptionFuture::from(place).await.transpose()?;
         let span = Span::current();
-        let run = move || span.in_scope(|| services.run_until(deadline, &context, work));
+        let run = move || {
+            // As long as the work, whose client may be gone.
+            let _place = place;
+            span.in_scope(|| services.run_until(deadline, &context, work))
+        };
         tokio::task::spawn_blocking(run)
             .await
             .map_err(Error::internal)?

@@ -8,6 +8,7 @@ use actix_web::HttpResponse;
 
 use super::idempotency::Idempotency;
 use super::request_scope::RequestScope;
+use crate::domain::ids::OrganizationId;
 use crate::error::Result;
 use crate::routes::problem::Problem;
 use crate::services::idempotency::{Execution, StoredResponse};
@@ -21,6 +22,11 @@ pub trait Guard: Sized + Send + 'static {
 
     /// What serves the request.
     fn scope(&self) -> &RequestScope;
+
+    /// The organization whose rows the request works on, where its path names one.
+    fn organization(&self) -> Option<OrganizationId> {
+        None
+    }
 
     /// Recognises the sender and asks for the permit, then runs `work` as the sender.
     ///
@@ -68,8 +74,9 @@ pub trait Guard: Sized + Send + 'static {
         let RequestScope { state, info, .. } = self.scope().clone();
         let context = info.context(state.services.clock.now());
         async move {
+            let organization = self.organization();
             state
-                .unit_of_work(context, move |tx| self.authorize(tx, work))
+                .unit_of_work_of(organization, context, move |tx| self.authorize(tx, work))
                 .await
         }
     }
@@ -85,8 +92,9 @@ pub trait Guard: Sized + Send + 'static {
         let RequestScope { state, info, .. } = self.scope().clone();
         let context = info.context(state.services.clock.now());
         async move {
+            let organization = self.organization();
             state
-                .unit_of_work(context, move |tx| self.change_on(tx, work))
+                .unit_of_work_of(organization, context, move |tx| self.change_on(tx, work))
                 .await
         }
     }

@@ -54,6 +54,10 @@ impl<P: Permission + 'static> Guard for InOrganization<P> {
         self.authenticated.scope()
     }
 
+    fn organization(&self) -> Option<OrganizationId> {
+        Some(self.organization)
+    }
+
     fn lock(&self, tx: &mut UnitOfWork<'_>) -> Result<()> {
         authorization::lock(tx, self.organization)
     }
@@ -111,6 +115,10 @@ impl<P: Permission + 'static> Guard for InGroup<P> {
 
     fn scope(&self) -> &RequestScope {
         self.authenticated.scope()
+    }
+
+    fn organization(&self) -> Option<OrganizationId> {
+        Some(self.path.organization_id)
     }
 
     fn lock(&self, tx: &mut UnitOfWork<'_>) -> Result<()> {

@@ -144,6 +144,51 @@ fn rows_that_somebody_holds_stop_nobody_else() {
     });
 }
 
+/// However many requests of it come, they leave places to those of others.
+#[test]
+fn requests_of_an_organization_whose_row_is_held_wait_for_themselves() {
+    let Some(mut installation) = Installation::on_postgres() else {
+        return;
+    };
+    installation.set("DATABASE_CONNECTIONS", 20);
+    let process = installation.start();
+    block_on(async {
+        let held = process.school("Hill Road School").await;
+        let other = process.school("Lake Side School").await;
+        let url = installation.settings()["database_url"].clone();
+        let mut console = PgConnection::establish(&url).expect("no connection");
+        let row = format!(
+            "BEGIN; SELECT 1 FROM organizations WHERE id = '{}' FOR UPDATE",
+            held.id
+        );
+        console.batch_execute(&row).expect("no lock");
+        let create = async |school: &School, number| {
+            let group = json!({ "name": format!("Group {number}") });
+            let path = school.path("/groups");
+            process.post(&path, &school.token, group).await
+        };
+        let is_over = std::cell::Cell::new(false);
+        let ask_on = async |number| {
+            while !is_over.get() {
+                let refused = create(&held, number).await;
+                refused.expect_problem(503, "unavailable");
+                assert_ne!(refused.header("retry-after"), "");
+            }
+        };
+        let beside = async {
+            for number in 0..20 {
+                tokio::time::sleep(Duration::from_millis(300)).await;
+                create(&other, number).await.expect_status(201);
+            }
+            is_over.set(true);
+        };
+        let all_wait = futures_util::future::join_all((0..100).map(ask_on));
+        tokio::join!(all_wait, beside);
+        console.batch_execute("ROLLBACK").expect("no end");
+        create(&held, 100).await.expect_status(201);
+    });
+}
+
 /// So many that none is left who does not wait: the server is busy, and not away.
 #[test]
 fn a_server_whose_requests_all_wait_for_one_row_is_ready() {
