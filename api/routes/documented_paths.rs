@@ -31,11 +31,11 @@ pub struct DocumentedPath {
 /// What is read of a document.
 #[derive(Deserialize)]
 struct Document {
-    paths: HashMap<String, Operations>,
+    paths: HashMap<String, PathItem>,
 }
 
-/// By their methods, as a document writes these.
-type Operations = HashMap<String, Operation>;
+/// The operations of a path by their methods, as a document writes these.
+type PathItem = HashMap<String, Operation>;
 
 #[derive(Deserialize)]
 struct Operation {
@@ -76,7 +76,7 @@ impl DocumentedPaths {
 }
 
 impl DocumentedPath {
-    fn new(pattern: &str, mut described: Operations) -> Self {
+    fn new(pattern: &str, mut described: PathItem) -> Self {
         let is_for_browsers = described
             .values()
             .any(|operation| operation.responses.contains_key("303"));
