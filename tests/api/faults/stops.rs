@@ -66,3 +66,37 @@ fn a_stop_behind_a_load_balancer_loses_no_request() {
     assert!(process.wait().success());
     assert!(answered.load(Ordering::SeqCst) > 20);
 }
+
+/// Whoever comes too late does not get through: that is told before anything was sent, so that it can be sent elsewhere.
+#[test]
+fn a_stop_loses_no_request_of_those_who_ask_on() {
+    let installation = Installation::on_sqlite();
+    block_on(async {
+        for _ in 0..5 {
+            let process = installation.start();
+            let answered = AtomicUsize::new(0);
+            let client = || async {
+                loop {
+                    let sent = process
+                        .request(Method::GET, "/health/live", "")
+                        .send()
+                        .await;
+                    match sent {
+                        Ok(response) => assert_eq!(response.status(), 200),
+                        Err(error) if error.is_connect() => break,
+                        Err(error) => panic!("a request is lost: {error:?}"),
+                    }
+                    answered.fetch_add(1, Ordering::SeqCst);
+                }
+            };
+            let clients = (0..32).map(|_| client());
+            let stop = async {
+                tokio::time::sleep(Duration::from_millis(300)).await;
+                process.terminate();
+            };
+            tokio::join!(futures_util::future::join_all(clients), stop);
+            assert!(process.wait().success());
+            assert!(answered.load(Ordering::SeqCst) > 20);
+        }
+    });
+}

@@ -1,5 +1,7 @@
 //! Build and run: the server with its routes, the workers beside it, and how both stop.
 
+mod last_connections;
+
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
@@ -9,6 +11,7 @@ use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, HttpServer, web};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use self::last_connections::accept_last_connections;
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
 use crate::routes::documentation::{self, Documentation};
@@ -29,6 +32,8 @@ pub struct Running {
     workers: Workers,
     status: ProcessStatus,
     stop_delay: Duration,
+    /// The port once more, for its last moment.
+    listener: TcpListener,
 }
 
 /// Threads that serve; each waits for the network only, the blocking work has threads of its own.
@@ -70,9 +75,11 @@ impl Running {
     /// Where the system gives no threads.
     pub fn start_on(listener: TcpListener, state: &State) -> Result<Self> {
         let address = listener.local_addr().map_err(Error::internal)?;
+        let again = listener.try_clone().map_err(Error::internal)?;
         let server = server(state, listener)?;
         Ok(Self {
             address,
+            listener: again,
             server,
             workers: Workers::start(state)?,
             status: state.status.clone(),
@@ -98,9 +105,10 @@ impl Running {
             workers: self.workers.shutdown(),
             status: self.status.clone(),
             delay: self.stop_delay,
+            listener: self.listener,
         };
         let stopping = actix_web::rt::spawn(signals.stop(stop));
-        let served = self.serve().await;
+        let served = serve(self.server, self.workers).await;
         stopping.abort();
         served
     }
@@ -111,14 +119,18 @@ impl Running {
     /// # Errors
     /// Where the server breaks.
     pub async fn serve(self) -> Result<()> {
-        let served = self.server.await;
-        tracing::info!("no longer serving");
-        let workers = self.workers;
-        tokio::task::spawn_blocking(|| workers.stop())
-            .await
-            .map_err(Error::internal)?;
-        served.map_err(Error::internal)
+        drop(self.listener);
+        serve(self.server, self.workers).await
     }
+}
+
+async fn serve(server: actix_web::dev::Server, workers: Workers) -> Result<()> {
+    let served = server.await;
+    tracing::info!("no longer serving");
+    tokio::task::spawn_blocking(|| workers.stop())
+        .await
+        .map_err(Error::internal)?;
+    served.map_err(Error::internal)
 }
 
 /// What is to be stopped, and how.
@@ -127,17 +139,20 @@ struct Stop {
     workers: Shutdown,
     status: ProcessStatus,
     delay: Duration,
+    listener: TcpListener,
 }
 
 impl Stop {
     /// The server goes on without being waited for, so that the next signal is heard.
-    async fn carry_out(&self, signal: SignalKind) {
+    async fn carry_out(self, signal: SignalKind) {
         tracing::info!("stopping: requests in flight end, batches are handed over");
         self.status.stop();
         self.workers.set();
         if signal == SignalKind::terminate() {
             tokio::time::sleep(self.delay).await;
         }
+        accept_last_connections(&self.listener).await;
+        drop(self.listener);
         drop(self.server.stop(true));
     }
 }
