@@ -169,7 +169,7 @@ pub struct UpdateAppRequest {
 impl CreateAppRequest {
     fn parse(self) -> Result<NewApp> {
         let mut form = Form::new();
-        let name = form.text("/name", &self.name, MAX_CONNECTION_NAME);
+        let name = form.name("/name", &self.name, MAX_CONNECTION_NAME);
         let given = GivenClient {
             id: Some(self.client_id.trim().to_owned()),
             secret: trimmed(&self.client_secret),
@@ -196,7 +196,7 @@ impl UpdateAppRequest {
     fn require_good_fields(&self) -> Result<()> {
         let mut form = Form::new();
         if let Some(name) = &self.name {
-            form.text("/name", name, MAX_CONNECTION_NAME);
+            form.name("/name", name, MAX_CONNECTION_NAME);
         }
         self.given_client().check(&mut form);
         if form.has_errors() {

@@ -48,8 +48,7 @@ impl Username {
         Self(text)
     }
 
-    /// The username that `text` spells. White space around it comes off, and marks of direction; runs of
-    /// white space within it, line breaks among them, become one space.
+    /// The username that `text` spells, in one line ([`in_one_line`]).
     ///
     /// Joiners (U+200C, U+200D) and combining marks are letters' business in Persian, Hindi, emoji
     /// and more, so they stay.
@@ -58,8 +57,7 @@ impl Username {
     /// Where nothing is left after trimming, where it is longer than 100 characters, or where it
     /// has a control character, a bidirectional control, or nothing to see.
     pub fn parse(text: &str) -> Result<Self, UsernameError> {
-        let words: Vec<&str> = text.trim_matches(is_padding).split_whitespace().collect();
-        let name: String = words.join(" ").nfc().collect();
+        let name = in_one_line(text);
         if name.is_empty() {
             return Err(UsernameError::Missing);
         }
@@ -94,6 +92,19 @@ impl Username {
     }
 }
 
+/// A name of somebody or something in one line, in Unicode NFC. White space around it comes off, and marks of
+/// direction; runs of white space within it, line breaks among them, become one space.
+pub fn in_one_line(text: &str) -> String {
+    let words: Vec<&str> = trimmed(text).split_whitespace().collect();
+    words.join(" ").nfc().collect()
+}
+
+/// A text without what spreadsheets and web pages leave around a name: white space of any width, and marks of
+/// direction.
+pub fn trimmed(text: &str) -> &str {
+    text.trim_matches(is_padding)
+}
+
 /// Who a guest of a tenant of Entra is in the address that they were invited by: the tenant makes
 /// `jane.doe_x.org#EXT#@…` of `jane.doe@x.org`.
 fn of_guest(local_part: &str) -> Option<&str> {
@@ -102,7 +113,6 @@ fn of_guest(local_part: &str) -> Option<&str> {
     Some(person)
 }
 
-/// What spreadsheets and web pages leave around a name: white space of any width, and marks of direction.
 fn is_padding(c: char) -> bool {
     let is_mark = matches!(
         c,
@@ -153,7 +163,7 @@ pub const fn is_bidi_control(c: char) -> bool {
 }
 
 /// What programs write where they could not read a letter, and code points that never stand for one (Unicode, 23.7).
-fn is_lost_letter(c: char) -> bool {
+pub fn is_lost_letter(c: char) -> bool {
     c == char::REPLACEMENT_CHARACTER
         || matches!(c, '\u{fdd0}'..='\u{fdef}')
         || u32::from(c) & 0xfffe == 0xfffe

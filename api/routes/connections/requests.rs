@@ -188,7 +188,7 @@ impl CreateConnectionRequest {
     /// `validation_failed`, with every field at fault.
     pub fn parse(self) -> Result<(ParsedConnection, GivenProvider)> {
         let mut form = Form::new();
-        let name = form.text("/name", &self.name, MAX_CONNECTION_NAME);
+        let name = form.name("/name", &self.name, MAX_CONNECTION_NAME);
         check_hours(&mut form, self.session_hours);
         check_rules(&mut form, self.rules.as_deref().unwrap_or_default());
         let named = UpdateConnectionRequest::naming_provider_of(&self);
@@ -287,7 +287,7 @@ impl UpdateConnectionRequest {
     pub fn require_good_fields(&self, kind: ConnectionKind) -> Result<()> {
         let mut form = Form::new();
         if let Some(name) = &self.name {
-            form.text("/name", name, MAX_CONNECTION_NAME);
+            form.name("/name", name, MAX_CONNECTION_NAME);
         }
         check_hours(&mut form, self.session_hours);
         check_rules(&mut form, self.rules.as_deref().unwrap_or_default());

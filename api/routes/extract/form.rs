@@ -7,7 +7,9 @@ use crate::domain::password::PasswordError;
 use crate::domain::resource::ResourceError;
 use crate::domain::row_error::RowError;
 use crate::domain::slug::SlugError;
-use crate::domain::username::{UsernameError, is_bidi_control, is_visible};
+use crate::domain::username::{
+    UsernameError, in_one_line, is_bidi_control, is_lost_letter, is_visible,
+};
 use crate::error::{Error, FieldError};
 
 /// Collects what is wrong with a request's fields.
@@ -54,6 +56,11 @@ impl Form {
         parsed.and_then(|parsed| self.take(pointer, parsed))
     }
 
+    /// The name of something, or a line about it, as [`Form::text`]: written as names of people are.
+    pub fn name(&mut self, pointer: &'static str, text: &str, most: usize) -> Option<String> {
+        self.text(pointer, &in_one_line(text), most)
+    }
+
     /// A text of 1 to `most` characters after trimming, without control characters.
     pub fn text(&mut self, pointer: &'static str, text: &str, most: usize) -> Option<String> {
         let text = text.trim();
@@ -71,6 +78,10 @@ impl Form {
         } else if text.contains(is_bidi_control) {
             let detail =
                 "This must not contain invisible characters that turn the direction of text.";
+            self.refuse(pointer, "invalid", detail.to_owned());
+        } else if text.contains(is_lost_letter) {
+            let detail = "This must not contain \u{fffd} (U+FFFD): a program could not read a letter there. Write the \
+                          letter again.";
             self.refuse(pointer, "invalid", detail.to_owned());
         } else if !text.contains(is_visible) {
             let detail = "This needs at least one character that can be seen.".to_owned();

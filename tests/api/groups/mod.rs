@@ -82,6 +82,53 @@ both_databases!(a_group_is_looked_at_changed_and_deleted, |app| {
     assert_eq!(log[1]["details"], json!({ "description": null }));
 });
 
+both_databases!(
+    names_are_written_in_one_line_as_names_of_people_are,
+    |app| {
+        let school = app.school().await;
+        let (admin, groups) = (&school.admin, school.path("/groups"));
+        for (given, expected) in [
+            ("a b", "a b"),
+            ("Year\u{a0}\u{2003} 7\n(A)", "Year 7 (A)"),
+            ("\u{200f}כיתה  7\u{200e}", "כיתה 7"),
+            ("Zoe\u{308}", "Zo\u{eb}"),
+        ] {
+            let body = json!({ "name": given, "description": given });
+            let made = admin.post(&groups, body).await.expect_status(201);
+            assert_eq!(made["name"], expected);
+            assert_eq!(made["description"], expected);
+        }
+        for alike in ["a     b", " A\tB ", "ZO\u{cb}"] {
+            let refused = admin.post(&groups, json!({ "name": alike })).await;
+            refused.expect_problem(409, "name_taken");
+        }
+        for (pointer, body) in [
+            ("/name", json!({ "name": "J\u{fffd}rg" })),
+            (
+                "/description",
+                json!({ "name": "7", "description": "\u{ffff}" }),
+            ),
+            ("/name", json!({ "name": "a\u{7}b" })),
+        ] {
+            let refused = admin.post(&groups, body).await;
+            refused.expect_fields(&[(pointer, "invalid")]);
+        }
+        let key = json!({ "name": "Time \t table", "scopes": ["audit:read"] });
+        let key = admin.post(&school.path("/api-keys"), key).await;
+        assert_eq!(key.expect_status(201)["name"], "Time table");
+        let named = json!({ "name": "Hill   Road\r\nSchool " });
+        let named = admin.patch(&school.path(""), named).await;
+        assert_eq!(named.expect_status(200)["name"], "Hill Road School");
+        let made = json!({ "name": "Hill  Road", "kind": "school" });
+        let made = admin
+            .post("/v1/organizations", made)
+            .await
+            .expect_status(201);
+        assert_eq!(made["name"], "Hill Road");
+        assert_eq!(made["slug"], "hill-road");
+    }
+);
+
 both_databases!(names_differ_whatever_their_case, |app| {
     let school = app.school().await;
     school.new_group("Ünit 1").await;
