@@ -9,12 +9,13 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::extract::idempotency;
 use super::extract::{
-    Form, Guard, IdempotencyHeader, InOrganization, Json, OrganizationPath, Query,
+    Form, Guard, IdempotencyHeader, InOrganization, Json, NoBody, OrganizationPath, Query,
 };
 use super::page::{PageQuery, Paged, page_body};
 use super::problem::{Problem, problems};
 use super::refusals::{
-    BodyErrors, NoSuchDomain, OrganizationErrors, PageErrors, TooManyTries, refusal_of,
+    BodyErrors, NoBodyErrors, NoSuchDomain, OrganizationErrors, PageErrors, TooManyTries,
+    refusal_of,
 };
 use crate::domain::domains::{DomainStatus, Joining, record_name, record_value};
 use crate::domain::email_domain::EmailDomain;
@@ -352,13 +353,14 @@ async fn remove_domain(
     params(DomainPath),
     responses(
         (status = 200, description = "The domain, which is proven.", body = DomainBody),
-        OrganizationErrors, NoSuchDomain, TooManyTries, CheckDomainErrors
+        NoBodyErrors, OrganizationErrors, NoSuchDomain, TooManyTries, CheckDomainErrors
     ),
     extensions(("x-permission" = json!(ManageDomains::NAME)))
 )]
 async fn check_domain(
     request: InOrganization<ManageDomains>,
     path: web::Path<DomainPath>,
+    _: NoBody,
 ) -> Result<web::Json<DomainBody>, Problem> {
     check(request, path.domain_id).await
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::bulk::refuse_wrong_number;
-use super::extract::body::{broken_off, not_json};
+use super::extract::body::{broken_off, not_json, refuse_body};
 use super::extract::idempotency::unusable_key;
 use super::extract::reading::{read_json, read_query};
 use super::extract::{FieldReason, Form};
@@ -53,6 +53,8 @@ pub const EXAMPLE_ID: Uuid = Uuid::from_u128(0x0199_0f3b_6c1e_7d3a_9b52_0f6f_2a8
 problems! {
     /// Of whatever reads a JSON body.
     BodyErrors: malformed_body body_too_large not_json;
+    /// Of whatever takes no body.
+    NoBodyErrors: broken_off surplus_body body_too_large;
     /// Of lists: the page, and what they are searched for.
     PageErrors: malformed_query page_out_of_range;
     /// Of whatever takes an `Idempotency-Key`.
@@ -157,6 +159,10 @@ pub fn refusal_of<T>(ended: Result<T>) -> Error {
 
 fn malformed_body() -> Error {
     refusal_of(read_json::<Value>(b"{ \"name\": "))
+}
+
+fn surplus_body() -> Error {
+    refusal_of(refuse_body(b"{ \"surplus\": 1 }"))
 }
 
 fn malformed_query() -> Error {

@@ -12,13 +12,16 @@ use super::connections::{
 use super::domains::{
     self as domain_routes, AddDomainErrors, CheckDomainErrors, DomainBody, DomainPage, parse_domain,
 };
-use super::extract::idempotency::{self, NoBody};
-use super::extract::{BySetupLink, Guard as _, IdempotencyHeader, MetadataJson, Query};
+use super::extract::{
+    BySetupLink, Guard as _, IdempotencyHeader, MetadataJson, NoBody, Query, idempotency,
+};
 use super::mounting::{Mounting, operations};
 use super::names::OrganizationReference;
 use super::page::PageQuery;
 use super::problem::{Problem, problems};
-use super::refusals::{BodyErrors, NoFederationKey, NoSuchDomain, PageErrors, TooManyTries};
+use super::refusals::{
+    BodyErrors, NoBodyErrors, NoFederationKey, NoSuchDomain, PageErrors, TooManyTries,
+};
 use crate::domain::domains::Joining;
 use crate::domain::ids::{ConnectionId, DiagnosisId, DomainId};
 use crate::domain::timestamp::Timestamp;
@@ -217,7 +220,7 @@ async fn update_setup(
 )]
 async fn activate_setup(
     request: BySetupLink<ManageConnections>,
-    NoBody(idempotency): NoBody,
+    idempotency::NoBody(idempotency): idempotency::NoBody,
 ) -> Result<HttpResponse, Problem> {
     change_once(request, idempotency, setup_links::activate).await
 }
@@ -234,11 +237,12 @@ async fn activate_setup(
     security(("setup_link" = [])),
     responses(
         (status = 200, description = "The connection as it is now.", body = ConnectionBody),
-        SetupErrors, NoSuchConnection, Incomplete, NothingToRefresh, TooManyTries
+        NoBodyErrors, SetupErrors, NoSuchConnection, Incomplete, NothingToRefresh, TooManyTries
     )
 )]
 async fn refresh_setup(
     request: BySetupLink<ManageConnections>,
+    _: NoBody,
 ) -> Result<web::Json<ConnectionBody>, Problem> {
     let id = connection_of(&request).await?;
     Ok(web::Json(refresh(request, id).await?))
@@ -269,7 +273,7 @@ async fn connection_of(request: &BySetupLink<ManageConnections>) -> Result<Conne
 )]
 async fn test_setup(
     request: BySetupLink<ManageConnections>,
-    NoBody(idempotency): NoBody,
+    idempotency::NoBody(idempotency): idempotency::NoBody,
 ) -> Result<HttpResponse, Problem> {
     let described = Described::of(request.scope());
     request
@@ -400,12 +404,13 @@ async fn get_setup_domain(
     params(SetupDomainPath),
     responses(
         (status = 200, description = "The domain, which is proven.", body = DomainBody),
-        SetupErrors, NoSuchDomain, TooManyTries, CheckDomainErrors
+        NoBodyErrors, SetupErrors, NoSuchDomain, TooManyTries, CheckDomainErrors
     )
 )]
 async fn check_setup_domain(
     request: BySetupLink<ManageDomains>,
     path: web::Path<SetupDomainPath>,
+    _: NoBody,
 ) -> Result<web::Json<DomainBody>, Problem> {
     domain_routes::check(request, path.domain_id).await
 }

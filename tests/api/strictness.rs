@@ -79,9 +79,12 @@ both_databases!(
         let twice = login(format!(
             r#"{{"email":"eve@x.org","email":"ann@x.org","password":"{PASSWORD}"}}"#
         ));
-        let problem = twice.await.expect_problem(400, "malformed_request");
-        let detail = text(&problem["detail"]);
-        assert!(detail.contains("a field stands twice, `email`"), "{detail}");
+        let twice = twice.await;
+        assert_eq!(
+            expect_fault(&twice, "/email", "too_many"),
+            "Give this once."
+        );
+        assert!(!twice.text.contains("eve"), "{}", twice.text);
     }
 );
 
@@ -95,7 +98,7 @@ both_databases!(what_is_nested_is_read_as_strictly, |app| {
     let refused = put(r#"{"by_account_type":{"pupil":1}}"#).await;
     expect_fault(&refused, "/by_account_type/pupil", "unknown_word");
     let twice = put(r#"{"by_account_type":{"student":1,"student":2}}"#).await;
-    twice.expect_problem(400, "malformed_request");
+    expect_fault(&twice, "/by_account_type/student", "too_many");
     let whole = put(r#"{"total":500.0,"by_account_type":{"student":null,"teacher":null}}"#)
         .await
         .expect_status(200);
@@ -106,6 +109,85 @@ both_databases!(what_is_nested_is_read_as_strictly, |app| {
     let body = r#"{"usernames":["Jane",7],"account_type":"student"}"#;
     let refused = send_text(&school.admin, (Method::POST, &names), body).await;
     expect_fault(&refused, "/usernames/1", "wrong_type");
+});
+
+both_databases!(
+    a_field_that_stands_twice_is_named_wherever_it_stands,
+    |app| {
+        let school = app.school().await;
+        let post = async |path: &str, body: &str| {
+            send_text(&school.admin, (Method::POST, &school.path(path)), body).await
+        };
+        let body = r#"{"account_id":"x","resources":[{"type":"course","id":"1"},{"id":"2","type":"a","id":"3"}]}"#;
+        let refused = post("/access", body).await;
+        expect_fault(&refused, "/resources/1/id", "too_many");
+        let refused = post("/groups", r#"{"name":"7A","a/b":{"c":1,"c":1}}"#).await;
+        expect_fault(&refused, "/a~1b/c", "too_many");
+        let broken = post("/groups", r#"{"name":"7A","name":"7B""#).await;
+        let problem = broken.expect_problem(400, "malformed_request");
+        assert_eq!(
+            problem["detail"],
+            "The body is not valid JSON: line 1, column 24."
+        );
+    }
+);
+
+both_databases!(json_is_taken_in_utf8_alone, |app| {
+    let school = app.school().await;
+    let post = async |(path, body): (&str, Value), kind: &str| {
+        let request = school.admin.request(Method::POST, &school.path(path));
+        let request = request.header("content-type", kind);
+        send(request.body(body.to_string())).await
+    };
+    let group = |name: &str| ("/groups", json!({ "name": name }));
+    let names = json!({ "usernames": ["Jane"], "account_type": "student" });
+    for (name, kind) in [
+        ("1", "application/json; charset=utf-8"),
+        ("2", "application/json;charset=UTF8"),
+        ("3", "application/json; charset=\"Utf-8\""),
+        ("4", "application/json; charset=us-ascii"),
+    ] {
+        post(group(name), kind).await.expect_status(201);
+    }
+    for kind in [
+        "application/json; charset=iso-8859-1",
+        "application/json; charset=utf-16",
+        "application/merge-patch+json; charset=windows-1252",
+    ] {
+        for sent in [group("7"), ("/imports/usernames", names.clone())] {
+            let refused = post(sent, kind).await;
+            let problem = refused.expect_problem(415, "unsupported_media_type");
+            let detail = text(&problem["detail"]);
+            let is_list = kind.contains("merge") && detail.starts_with("Send the names");
+            assert!(detail.contains("in UTF-8") || is_list, "{kind}: {detail}");
+        }
+    }
+});
+
+both_databases!(what_takes_no_body_refuses_one_that_says_something, |app| {
+    let school = app.school().await;
+    let ids = one_of_everything(&school).await;
+    let mut operations = in_order();
+    operations
+        .retain(|it| it.method == Method::POST && !it.takes_a_body() && !it.is_by_setup_link());
+    assert!(operations.len() > 10, "{}", operations.len());
+    for operation in &operations {
+        for body in [r#"{"surplus":1}"#, "[]", "7", "surplus=1"] {
+            let request = operation.bare_request(&school.admin, &ids).body(body);
+            let refused = send(request).await;
+            let problem = refused.expect_problem(400, "malformed_request");
+            let expected = "This operation takes no body: send none, or `{}`.";
+            assert_eq!(problem["detail"], expected, "{} {body}", operation.id);
+        }
+    }
+    let reset = school.path("/invite-code/reset");
+    for body in ["", " \n", "{}", "null"] {
+        for kind in ["application/json", "text/plain"] {
+            let request = school.admin.request(Method::POST, &reset);
+            let request = request.header("content-type", kind).body(body);
+            send(request).await.expect_status(200);
+        }
+    }
 });
 
 both_databases!(parameters_are_read_as_people_send_them, |app| {

@@ -198,6 +198,11 @@ impl Operation {
         }
     }
 
+    /// Whether it takes a body.
+    pub fn takes_a_body(&self) -> bool {
+        self.body.is_some()
+    }
+
     /// The JSON body of the document's example.
     pub fn example(&self) -> Option<&Value> {
         match self.body.as_ref()? {

@@ -7,9 +7,9 @@ use super::responses::{ConnectionBody, Described};
 use super::testing::Incomplete;
 use crate::domain::ids::ConnectionId;
 use crate::error::Result;
-use crate::routes::extract::{Guard, InOrganization};
+use crate::routes::extract::{Guard, InOrganization, NoBody};
 use crate::routes::problem::{Problem, problems};
-use crate::routes::refusals::{OrganizationErrors, TooManyTries};
+use crate::routes::refusals::{NoBodyErrors, OrganizationErrors, TooManyTries};
 use crate::services::authorization::{ManageConnections, Permission as _, Permit};
 use crate::services::sso::refresh::{self as refreshing, nothing_to_refresh};
 
@@ -32,13 +32,14 @@ problems! {
     params(ConnectionPath),
     responses(
         (status = 200, description = "The connection as it is now.", body = ConnectionBody),
-        OrganizationErrors, NoSuchConnection, Incomplete, NothingToRefresh, TooManyTries
+        NoBodyErrors, OrganizationErrors, NoSuchConnection, Incomplete, NothingToRefresh, TooManyTries
     ),
     extensions(("x-permission" = json!(ManageConnections::NAME)))
 )]
 pub(super) async fn refresh_connection(
     request: InOrganization<ManageConnections>,
     path: web::Path<ConnectionPath>,
+    _: NoBody,
 ) -> Result<web::Json<ConnectionBody>, Problem> {
     let connection = refresh(request, path.connection_id).await?;
     Ok(web::Json(connection))

@@ -4,9 +4,11 @@ use std::ops::Deref;
 
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
+use actix_web::mime;
 use actix_web::web::{self, Bytes};
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest};
 use futures_util::future::{Either, LocalBoxFuture};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::reading::read_json;
@@ -87,6 +89,40 @@ fn is_absent(body: &[u8]) -> bool {
     body.trim_ascii().is_empty()
 }
 
+/// A request that needs no body: it has none, an empty object, or `null`.
+pub struct NoBody;
+
+/// What an empty object may hold.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+impl FromRequest for NoBody {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, std::result::Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let received = receive(request, payload);
+        Box::pin(async move {
+            refuse_body(&received.await?)?;
+            Ok(Self)
+        })
+    }
+}
+
+/// Refuses a body that says something where nothing is asked for.
+///
+/// # Errors
+/// `malformed_request` where it is anything but blank, an empty object or `null`.
+pub fn refuse_body(body: &[u8]) -> Result<(), Error> {
+    match read_optional_json::<Option<Nothing>>(body) {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            Err(error.in_other_words("This operation takes no body: send none, or `{}`."))
+        }
+    }
+}
+
 /// Reads a whole body.
 pub(super) fn receive(
     request: &HttpRequest,
@@ -136,16 +172,23 @@ pub fn metadata_too_large() -> Error {
     Error::refused(Code::PayloadTooLarge, detail)
 }
 
-fn is_json(request: &HttpRequest) -> bool {
+/// Whether a request says that it is JSON: that is written in UTF-8 (RFC 8259, 8.1), of which ASCII is a part.
+pub fn is_json(request: &HttpRequest) -> bool {
     request.mime_type().ok().flatten().is_some_and(|kind| {
-        let json = actix_web::mime::JSON;
-        kind.subtype() == json || kind.suffix() == Some(json)
+        let json = mime::JSON;
+        let charset = kind.get_param(mime::CHARSET);
+        let is_utf8 = |charset: mime::Name<'_>| {
+            let spellings = ["utf-8", "utf8", "us-ascii"];
+            let charset = charset.as_str();
+            spellings.iter().any(|it| charset.eq_ignore_ascii_case(it))
+        };
+        (kind.subtype() == json || kind.suffix() == Some(json)) && charset.is_none_or(is_utf8)
     })
 }
 
 /// The refusal of a body of another type.
 pub fn not_json() -> Error {
-    let detail = "Send the body as JSON, with `Content-Type: application/json`.";
+    let detail = "Send the body as JSON in UTF-8, with `Content-Type: application/json`.";
     Error::refused(Code::UnsupportedMediaType, detail)
 }
 

@@ -12,7 +12,7 @@ use futures_util::future::LocalBoxFuture;
 use serde::de::DeserializeOwned;
 use utoipa::IntoParams;
 
-use super::body::{read_optional_json, receive, receive_json, receive_optional_json};
+use super::body::{read_optional_json, receive, receive_json, receive_optional_json, refuse_body};
 use super::fingerprint::of_request;
 use super::reading::read_json;
 use crate::crypto::digest::{Digest, sha256};
@@ -160,7 +160,7 @@ pub struct OptionalJson<T> {
     pub body: Option<T>,
 }
 
-/// A request that needs no body, read all the same, with its [`Idempotency`].
+/// As [`super::NoBody`], with the request's [`Idempotency`].
 pub struct NoBody(pub Idempotency);
 
 /// Reads the body to its end, and so knows the request's fingerprint.
@@ -222,7 +222,8 @@ impl FromRequest for NoBody {
         let unread = UnreadBody::of(request);
         let received = receive(request, payload);
         Box::pin(async move {
-            let (idempotency, _) = read_whole(unread, received).await?;
+            let (idempotency, bytes) = read_whole(unread, received).await?;
+            refuse_body(&bytes)?;
             Ok(Self(idempotency))
         })
     }

@@ -23,7 +23,7 @@ pub use authenticated::{
     AlsoConfined, Anonymous, Authenticated, BeforePasswordChange, ByOperator,
     OptionallyAuthenticated, OptionallyConfined,
 };
-pub use body::{Json, MetadataJson, OptionalJson};
+pub use body::{Json, MetadataJson, NoBody, OptionalJson};
 pub use by_setup_link::BySetupLink;
 pub use client_address::ClientAddress;
 pub use form::{FieldReason, Form};

@@ -14,6 +14,7 @@ use super::upload;
 use super::usernames::{self, ListFormat};
 use crate::domain::spreadsheet::Encoding;
 use crate::error::{Code, Error, Result};
+use crate::routes::extract::body::{is_json, not_json};
 use crate::routes::extract::idempotency::UnreadBody;
 use crate::routes::extract::{IdempotencyHeader, InOrganization, OrganizationPath};
 use crate::routes::problem::Problem;
@@ -101,6 +102,7 @@ pub async fn import_usernames(
 
 fn format_of(http: &HttpRequest) -> Result<ListFormat> {
     match essence_of(http).as_deref() {
+        Some("application/json") if !is_json(http) => Err(not_json()),
         Some("application/json") => {
             let detail =
                 "Query parameters go with `text/plain` only: JSON holds the options itself.";

@@ -17,10 +17,10 @@ use utoipa::IntoParams;
 use self::refusals::{ImportFinished, ResultErrors};
 use self::requests::ImportPath;
 use self::responses::{ImportBody, ImportPage, ImportRowBody, ImportRowPage};
-use super::extract::{Guard as _, InOrganization, OrganizationPath, Query};
+use super::extract::{Guard as _, InOrganization, NoBody, OrganizationPath, Query};
 use super::page::{PageQuery, PageSize, Paged, parse_cursor};
 use super::problem::Problem;
-use super::refusals::{NoSuchImport, OrganizationErrors, PageErrors};
+use super::refusals::{NoBodyErrors, NoSuchImport, OrganizationErrors, PageErrors};
 use crate::domain::imports::RowOutcome;
 use crate::domain::spreadsheet::TEMPLATE_HEADER;
 use crate::routes::mounting::{Mounting, operations};
@@ -200,13 +200,14 @@ async fn list_import_rows(
     params(ImportPath),
     responses(
         (status = 200, description = "What was done of it.", body = ImportBody),
-        OrganizationErrors, NoSuchImport, ImportFinished
+        NoBodyErrors, OrganizationErrors, NoSuchImport, ImportFinished
     ),
     extensions(("x-permission" = json!(ManageImports::NAME)))
 )]
 async fn cancel_import(
     request: InOrganization<ManageImports>,
     path: web::Path<ImportPath>,
+    _: NoBody,
 ) -> Result<web::Json<ImportBody>, Problem> {
     let id = path.import_id;
     let import = request

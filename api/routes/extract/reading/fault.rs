@@ -7,8 +7,8 @@ use serde::de::{self, Expected, Unexpected};
 use crate::error::{Error, FieldError};
 
 /// How much of a name, and of a library's words, a refusal repeats, in characters.
-pub(super) const MAX_NAME: usize = 100;
-pub(super) const MAX_WORDS: usize = 300;
+const MAX_NAME: usize = 100;
+const MAX_WORDS: usize = 300;
 
 /// The code of a word that is none of those which a field takes.
 pub const UNKNOWN_WORD: &str = "unknown_word";
@@ -127,7 +127,7 @@ pub(super) fn one_of(words: &[&str]) -> String {
     }
 }
 
-pub(super) fn shortened(text: &str, most: usize) -> String {
+fn shortened(text: &str, most: usize) -> String {
     text.chars().take(most).collect()
 }
 

@@ -3,39 +3,34 @@
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::fault::{MAX_NAME, MAX_WORDS, shortened};
+use super::fault::Fault;
 use crate::error::{Code, Error, Result};
 
 /// Reads JSON.
 ///
 /// # Errors
-/// `malformed_request`, where it is none or names a field twice.
+/// `malformed_request`, where it is none, or with the pointer of a field that is named twice.
 pub(super) fn parse(body: &[u8]) -> Result<Value> {
-    let parsed = serde_json::from_slice(body);
-    parsed
-        .map(|UniqueNames(value)| value)
-        .map_err(|error| not_json(&error))
+    match serde_json::from_slice(body) {
+        Ok(UniqueNames(unique)) => unique.map_err(|fault| fault.refusal("/")),
+        Err(error) => Err(not_json(&error)),
+    }
 }
 
 fn not_json(error: &serde_json::Error) -> Error {
     let (line, column) = (error.line(), error.column());
-    let words = error.to_string();
-    let what = if words.starts_with(TWICE) {
-        shortened(&words, MAX_WORDS)
-    } else {
-        format!("line {line}, column {column}")
-    };
-    let detail = format!("The body is not valid JSON: {what}.");
+    let detail = format!("The body is not valid JSON: line {line}, column {column}.");
     Error::refused(Code::MalformedRequest, detail)
 }
 
-/// JSON whose objects name each field once.
-struct UniqueNames(Value);
+/// JSON whose objects name each field once, or the field that is named twice: reading goes on behind it, since an
+/// error of the parser could not carry its place.
+struct UniqueNames(Unique);
 
-const TWICE: &str = "a field stands twice";
+type Unique = Result<Value, Fault>;
 
 impl<'de> Deserialize<'de> for UniqueNames {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -46,53 +41,62 @@ impl<'de> Deserialize<'de> for UniqueNames {
 struct UniqueNamesVisitor;
 
 impl<'de> Visitor<'de> for UniqueNamesVisitor {
-    type Value = Value;
+    type Value = Unique;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("JSON")
     }
 
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
+    fn visit_unit<E>(self) -> Result<Unique, E> {
+        Ok(Ok(Value::Null))
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(value.into())
+    fn visit_bool<E>(self, value: bool) -> Result<Unique, E> {
+        Ok(Ok(value.into()))
     }
 
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(value.into())
+    fn visit_i64<E>(self, value: i64) -> Result<Unique, E> {
+        Ok(Ok(value.into()))
     }
 
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(value.into())
+    fn visit_u64<E>(self, value: u64) -> Result<Unique, E> {
+        Ok(Ok(value.into()))
     }
 
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(value.into())
+    fn visit_f64<E>(self, value: f64) -> Result<Unique, E> {
+        Ok(Ok(value.into()))
     }
 
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(value.into())
+    fn visit_str<E>(self, value: &str) -> Result<Unique, E> {
+        Ok(Ok(value.into()))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
-        let mut list = Vec::new();
-        while let Some(UniqueNames(item)) = items.next_element()? {
-            list.push(item);
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Unique, A::Error> {
+        let mut list = Ok(Vec::new());
+        for place in 0.. {
+            let Some(UniqueNames(item)) = items.next_element()? else {
+                break;
+            };
+            list = list.and_then(|mut list| {
+                list.push(item.map_err(|fault| fault.below(&place.to_string()))?);
+                Ok(list)
+            });
         }
-        Ok(list.into())
+        Ok(list.map(Value::Array))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Value, A::Error> {
-        let mut object = Map::new();
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Unique, A::Error> {
+        let mut object = Ok(Map::new());
         while let Some((name, UniqueNames(value))) = fields.next_entry::<String, _>()? {
-            if object.contains_key(&name) {
-                let name = shortened(&name, MAX_NAME);
-                return Err(de::Error::custom(format!("{TWICE}, `{name}`")));
-            }
-            object.insert(name, value);
+            object = object.and_then(|mut object| {
+                let value = value.map_err(|fault| fault.below(&name))?;
+                if object.contains_key(&name) {
+                    return Err(Fault::repeated(&name));
+                }
+                object.insert(name, value);
+                Ok(object)
+            });
         }
-        Ok(object.into())
+        Ok(object.map(Value::Object))
     }
 }
