@@ -47,9 +47,9 @@ impl From<EmailAddressError> for RowError {
     fn from(error: EmailAddressError) -> Self {
         let outcome = match error {
             EmailAddressError::Missing => RowOutcome::EmailMissing,
-            EmailAddressError::Invalid { .. } | EmailAddressError::WrongCharacter { .. } => {
-                RowOutcome::EmailInvalid
-            }
+            EmailAddressError::Invalid { .. }
+            | EmailAddressError::WrongCharacter { .. }
+            | EmailAddressError::WrongInDomain { .. } => RowOutcome::EmailInvalid,
         };
         Self {
             outcome,

@@ -6,7 +6,7 @@ use idna::AsciiDenyList;
 use idna::uts46::{DnsLength, Hyphens, Uts46};
 
 use super::characters::is_letter_or_digit;
-use super::error::{EmailAddressError, invalid};
+use super::error::{EmailAddressError, invalid, unseen};
 
 const NO_IP_ADDRESS: &str = "Behind the @ stands a domain name, not an IP address.";
 
@@ -32,7 +32,7 @@ pub(in crate::domain) fn canonical_domain(text: &str) -> Result<String, EmailAdd
     require_public_shape(&domain)?;
     // UTS 46 takes signs and emoji, which IDNA 2008 has no place for.
     match wrong_in_domain(&in_own_script(&domain)) {
-        Some(character) => Err(EmailAddressError::WrongCharacter { character }),
+        Some(character) => Err(EmailAddressError::WrongInDomain { character }),
         None => Ok(domain.into_owned()),
     }
 }
@@ -45,9 +45,22 @@ pub(super) fn in_own_script(domain: &str) -> Cow<'_, str> {
 }
 
 fn no_domain(text: &str) -> EmailAddressError {
-    match wrong_in_domain(text).filter(|c| !c.is_ascii()) {
-        Some(character) => EmailAddressError::WrongCharacter { character },
-        None => invalid("What stands behind the @ is not a domain name."),
+    match (unseen(text), wrong_in_domain(text)) {
+        (Some(reason), _) => invalid(reason),
+        (None, Some(character)) => EmailAddressError::WrongInDomain { character },
+        (None, None) => invalid(domain_fault(text)),
+    }
+}
+
+/// What is wrong with the order of characters that domains have.
+fn domain_fault(domain: &str) -> &'static str {
+    let mut labels = domain.split('.');
+    if labels.clone().any(str::is_empty) {
+        "The domain behind the @ has a dot too many, at its start, at its end or in a row."
+    } else if labels.any(|label| label.starts_with('-') || label.ends_with('-')) {
+        "The domain behind the @ has a hyphen at the start or the end of a part."
+    } else {
+        "What stands behind the @ is not a domain name."
     }
 }
 

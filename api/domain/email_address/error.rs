@@ -1,5 +1,7 @@
 //! Why a text is no address, in words that help whoever wrote it.
 
+use super::characters::is_invisible;
+
 /// Why a text is not an email address. The message helps whoever wrote the text and does not repeat
 /// it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -14,8 +16,14 @@ pub enum EmailAddressError {
         reason: &'static str,
     },
     /// It has a character that addresses do not have.
-    #[error("{}", words_of_character(*character))]
+    #[error("{}", words_of_character("An email address", *character))]
     WrongCharacter {
+        /// The first of them.
+        character: char,
+    },
+    /// Its domain has a character that domains do not have.
+    #[error("{}", words_of_character("The domain behind the @", *character))]
+    WrongInDomain {
         /// The first of them.
         character: char,
     },
@@ -27,7 +35,7 @@ impl EmailAddressError {
         const EXPECTED: &str = "Expected a domain such as example.org.";
         match self {
             Self::Missing | Self::Invalid { .. } => EXPECTED.to_owned(),
-            Self::WrongCharacter { character } => {
+            Self::WrongCharacter { character } | Self::WrongInDomain { character } => {
                 format!("A domain has no {}. {EXPECTED}", named(character))
             }
         }
@@ -38,8 +46,19 @@ pub(super) const fn invalid(reason: &'static str) -> EmailAddressError {
     EmailAddressError::Invalid { reason }
 }
 
-/// What is wrong with a character, and what was probably meant by it.
-fn words_of_character(character: char) -> String {
+/// What nobody sees in an address, and what a program has lost.
+pub(super) fn unseen(text: &str) -> Option<&'static str> {
+    if text.contains(char::REPLACEMENT_CHARACTER) {
+        Some("The address has a character that was lost when its file was saved or read.")
+    } else if text.contains(|c| is_invisible(c) || c.is_control()) {
+        Some("The address has an invisible character inside; type it anew.")
+    } else {
+        None
+    }
+}
+
+/// What is wrong with a character in a part of an address, and what was probably meant by it.
+fn words_of_character(part: &str, character: char) -> String {
     let meant = match character {
         '’' | '‘' | '‛' | 'ʼ' | 'ʹ' | '´' | '′' => "'",
         '‐'..='―' | '−' | '⁃' | '﹣' | '﹘' => "-",
@@ -49,13 +68,13 @@ fn words_of_character(character: char) -> String {
         '⁄' | '∕' => "/",
         _ => {
             return format!(
-                "An email address has no {}: leave it out, or type the address anew.",
+                "{part} has no {}: leave it out, or type the address anew.",
                 named(character)
             );
         }
     };
     format!(
-        "An email address has no {}; “{meant}” was probably meant.",
+        "{part} has no {}; “{meant}” was probably meant.",
         named(character)
     )
 }

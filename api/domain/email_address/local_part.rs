@@ -2,8 +2,8 @@
 
 use unicode_normalization::UnicodeNormalization;
 
-use super::characters::{is_invisible, is_letter_or_digit};
-use super::error::{EmailAddressError, invalid};
+use super::characters::is_letter_or_digit;
+use super::error::{EmailAddressError, invalid, unseen};
 
 /// The longest part before the `@`, in bytes (RFC 5321, 4.5.3.1.1).
 pub const MAX_LOCAL_PART_BYTES: usize = 64;
@@ -33,12 +33,8 @@ fn local_part_fault(local_part: &str) -> Option<&'static str> {
         Some("Nothing stands before the @.")
     } else if local_part.split('.').any(str::is_empty) {
         Some("The part before the @ has a dot too many, at its start, at its end or in a row.")
-    } else if local_part.contains(char::REPLACEMENT_CHARACTER) {
-        Some("The address has a character that was lost when its file was saved or read.")
-    } else if local_part.contains(|c| is_invisible(c) || c.is_control()) {
-        Some("The address has an invisible character inside; type it anew.")
     } else {
-        None
+        unseen(local_part)
     }
 }
 

@@ -5,6 +5,29 @@ use serde_json::json;
 use super::{STUDENTS, assert_counts, file_of, students};
 use crate::support::both_databases;
 
+both_databases!(a_wrong_character_behind_the_at_sign_is_named, |app| {
+    let school = app.school().await;
+    let rows = [
+        "ann@x_y.example,purple fox 1,One",
+        "ben@x.example',purple fox 2,Two",
+        "cem@x.example.,purple fox 3,Three",
+        "dan@-x.example,purple fox 4,Four",
+    ];
+    let import = school.imported(file_of(&rows), STUDENTS).await;
+    assert_counts(&import, json!({ "email_invalid": 4 }));
+    let found = school.rows(&import, "").await;
+    for (row, words) in found
+        .iter()
+        .zip(["no “_”", "no “'”", "a dot too many", "a hyphen"])
+    {
+        let error = row["error"].as_str().unwrap();
+        assert!(
+            error.contains("behind the @") && error.contains(words),
+            "{error}"
+        );
+    }
+});
+
 both_databases!(spellings_of_one_address_are_duplicates, |app| {
     let school = app.school().await;
     let rows = [
