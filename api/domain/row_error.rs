@@ -4,6 +4,7 @@ use super::email_address::EmailAddressError;
 use super::imports::RowOutcome;
 use super::password::PasswordError;
 use super::username::UsernameError;
+use super::username_list::ListedNameError;
 
 /// A row that does not become an account: how it ended and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +69,20 @@ impl From<UsernameError> for RowError {
         Self {
             outcome,
             text: error.to_string(),
+        }
+    }
+}
+
+impl From<ListedNameError> for RowError {
+    fn from(error: ListedNameError) -> Self {
+        match error {
+            ListedNameError::Username(error) => error.into(),
+            ListedNameError::Address | ListedNameError::TableRow | ListedNameError::Markup => {
+                Self {
+                    outcome: RowOutcome::UsernameInvalid,
+                    text: error.to_string(),
+                }
+            }
         }
     }
 }

@@ -212,7 +212,7 @@ fn names_are_imported_as_well() {
     let school = block_on(process.school("Hill Road School"));
     std::fs::write(
         installation.path("names.txt"),
-        "Jane Doe\n\nJane Doe\n\u{200d}\n",
+        "Name\n- Jane Doe\n\n- Jane Doe\n\u{200d}\n",
     )
     .expect("no file");
     let arguments = [
@@ -225,6 +225,8 @@ fn names_are_imported_as_well() {
         told.contains("completed: 2 of 3 rows became accounts"),
         "{told}"
     );
+    assert!(told.contains("Line 1 is no name and was passed over: Name"));
+    assert!(told.contains("were taken off 2 names"), "{told}");
     let list = std::fs::read_to_string(installation.path("list.csv")).expect("no list");
     let list = invariants::records_of(&list);
     let email = &list[1]["email"];

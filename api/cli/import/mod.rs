@@ -20,8 +20,8 @@ use crate::domain::ids::{ImportId, OrganizationId};
 use crate::domain::imports::{OnRowError, OnSeatShortage, StoredFailure};
 use crate::domain::organization::AccountType;
 use crate::domain::slug::Slug;
-use crate::domain::spreadsheet::{Delimiter, Encoding, ReadOptions};
-use crate::domain::username_list::UsernameList;
+use crate::domain::spreadsheet::{Delimiter, Encoding, ReadOptions, SkippedLine};
+use crate::domain::username_list::{CleanedList, UsernameList};
 use crate::error::{Error, Result};
 use crate::services::authorization::{ManageImports, permit};
 use crate::services::imports::from_csv::{self, FileSource};
@@ -253,6 +253,7 @@ fn report(arguments: &ImportArguments, finished: &ImportWithCounts) -> String {
         report += &format!(" Their passwords are in {}.", arguments.output.display());
     }
     report.push('\n');
+    report += &told_of_list(finished);
     if finished.failed() > 0 {
         report += &format!(
             "Rows that failed: {}. Correct them in {} and import that file, with other files for --output and \
@@ -260,6 +261,22 @@ fn report(arguments: &ImportArguments, finished: &ImportWithCounts) -> String {
             finished.failed(),
             arguments.errors.display()
         );
+    }
+    report
+}
+
+/// What was taken off a list of names.
+fn told_of_list(finished: &ImportWithCounts) -> String {
+    let told = finished.import.detected.0.clone();
+    let Ok(CleanedList { skipped, marked }) = serde_json::from_value(told) else {
+        return String::new();
+    };
+    let mut report = String::new();
+    for SkippedLine { line, text } in skipped {
+        report += &format!("Line {line} is no name and was passed over: {text}\n");
+    }
+    if marked > 0 {
+        report += &format!("Bullets, numbers or commas were taken off {marked} names.\n");
     }
     report
 }

@@ -65,5 +65,6 @@ pub use limits::{MAX_BYTES, MAX_COLUMNS, MAX_ROWS, ReadOptions, Requirements, TE
 pub use preamble::SkippedLine;
 pub use reader::{Detected, Row, Spreadsheet, too_many_rows};
 pub use refusal::{FileRefused, ReadError, RefusalKind};
+pub use synonyms::{names_accounts, names_people};
 pub use text::decode_lines;
 pub use writer::{Cell, CsvWriter};

@@ -36,7 +36,8 @@ pub struct SkippedLine {
 }
 
 impl SkippedLine {
-    pub(super) fn new(line: u64, text: &str) -> Self {
+    /// A line with its number.
+    pub fn new(line: u64, text: &str) -> Self {
         let text = text.trim().chars().take(SHOWN_CHARACTERS).collect();
         Self { line, text }
     }

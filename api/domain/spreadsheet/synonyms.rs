@@ -50,6 +50,24 @@ pub(super) fn is_person(cell: &str) -> bool {
     owners.any(|owner| owner.is_person && owner.word == key)
 }
 
+/// Whether a cell is the head of a list of people: the name of a column of names, or of the people, one or many.
+pub fn names_people(cell: &str) -> bool {
+    let names = |cell: &str| {
+        let meaning = meaning(cell).map(|(meaning, _)| meaning);
+        is_person(cell) || meaning.is_some_and(|meaning| !meaning.is_of_accounts())
+    };
+    let key = key(cell);
+    // Shorter ones are people's names: Adin.
+    let plural = Some(&key).filter(|key| key.len() > 4);
+    let singular = plural.and_then(|key| key.strip_suffix(['s', 'n']));
+    names(cell) || singular.is_some_and(names)
+}
+
+/// Whether a cell is the head of a column of addresses or passwords.
+pub fn names_accounts(cell: &str) -> bool {
+    meaning(cell).is_some_and(|(meaning, _)| meaning.is_of_accounts())
+}
+
 /// Whether a header cell names a column that the reader can use.
 pub(super) fn is_known(cell: &str) -> bool {
     meaning(cell).is_some()

@@ -11,6 +11,7 @@ use crate::domain::imports::{ImportSource, ImportStatus, RowOutcome, StoredFailu
 use crate::domain::organization::AccountType;
 use crate::domain::spreadsheet::Detected;
 use crate::domain::timestamp::Timestamp;
+use crate::domain::username_list::CleanedList;
 use crate::error::Result;
 use crate::routes::page::page_body;
 use crate::services::idempotency::StoredResponse;
@@ -44,6 +45,7 @@ pub enum ImportMode {
             "unused_passwords": []
         }
     },
+    "cleaned": null,
     "status": "running",
     "failure": null,
     "counts": {
@@ -67,6 +69,8 @@ pub struct ImportBody {
     mode: ImportMode,
     /// What the file turned out to be; `null` for a list of names.
     detected: Option<Detected>,
+    /// What was taken off a list of names, as it is no part of any; `null` where nothing was, and for a file.
+    cleaned: Option<CleanedList>,
     status: ImportStatus,
     /// Why it failed; `null` otherwise.
     failure: Option<StoredFailure>,
@@ -117,12 +121,18 @@ impl ImportBody {
             by_outcome: found.by_outcome,
         };
         let import = found.import;
+        let told = import.detected.0;
+        let (detected, cleaned) = match import.source {
+            ImportSource::Csv => (serde_json::from_value(told).ok(), None),
+            ImportSource::Usernames => (None, serde_json::from_value(told).ok()),
+        };
         Self {
             id: import.id,
             source: import.source,
             account_type: import.account_type,
             mode: ImportMode::Commit,
-            detected: serde_json::from_value(import.detected.0).ok(),
+            detected,
+            cleaned,
             status: import.status,
             failure: import.failure,
             counts,

@@ -96,6 +96,7 @@ impl Arrival<'_> {
         self.write()?;
         Ok(FileLayout {
             detected: Some(sheet.detected()),
+            cleaned: None,
             header: sheet.header().to_vec(),
             options,
         })

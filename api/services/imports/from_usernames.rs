@@ -8,8 +8,7 @@ use super::{ImportWithCounts, require_any_reach};
 use crate::domain::imports::ImportSource;
 use crate::domain::row_error::RowError;
 use crate::domain::spreadsheet::ReadOptions;
-use crate::domain::username::Username;
-use crate::domain::username_list::{UsernameList, UsernameListError};
+use crate::domain::username_list::{ListedNameError, UsernameList, UsernameListError, listed_name};
 use crate::error::{Code, Error, Result};
 use crate::services::authorization::{ManageImports, Permit};
 use crate::services::unit_of_work::UnitOfWork;
@@ -39,6 +38,7 @@ pub fn submit(
         staging.write(tx)?;
         let staged = staging.finish(FileLayout {
             detected: None,
+            cleaned: list.cleaned().cloned(),
             header: vec![COLUMN.to_owned()],
             options: ReadOptions::default(),
         });
@@ -47,13 +47,15 @@ pub fn submit(
 }
 
 fn validate(number: u32, name: &str) -> ValidatedRow {
-    let username = Username::parse(name);
+    let username = listed_name(name);
+    // Passwords may stand in a row of a table.
+    let is_shown = matches!(&username, Err(error) if *error != ListedNameError::TableRow);
     ValidatedRow {
         number,
         email: None,
         error: username.as_ref().err().map(|error| RowError::from(*error)),
         secrets: SealedRow {
-            username: username.is_err().then(|| name.trim().to_owned()),
+            username: is_shown.then(|| name.trim().to_owned()),
             password: None,
             cells: vec![name.to_owned()],
         },
@@ -65,9 +67,10 @@ fn validate(number: u32, name: &str) -> ValidatedRow {
 impl From<UsernameListError> for Error {
     fn from(error: UsernameListError) -> Self {
         let code = match error {
-            UsernameListError::NoText(_) | UsernameListError::EndlessLine { .. } => {
-                Code::FileUnreadable
-            }
+            UsernameListError::NoText(_)
+            | UsernameListError::WebPage
+            | UsernameListError::Table
+            | UsernameListError::EndlessLine { .. } => Code::FileUnreadable,
             UsernameListError::EncodingUnclear(_) => Code::EncodingUnclear,
             UsernameListError::Empty => Code::FileEmpty,
             UsernameListError::TooMany => Code::TooManyRows,

@@ -269,6 +269,9 @@ fn original_header(import: &Import) -> Result<(Vec<String>, usize)> {
 }
 
 fn password_column(import: &Import, header: &[String]) -> Result<Option<usize>> {
+    if import.source == ImportSource::Usernames {
+        return Ok(None);
+    }
     let detected: Option<Detected> =
         serde_json::from_value(import.detected.0.clone()).map_err(Error::internal)?;
     let name = detected.and_then(|detected| detected.columns.password);

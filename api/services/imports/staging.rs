@@ -16,6 +16,7 @@ use crate::domain::imports::{ImportSource, ImportStatus, OnRowError, OnSeatShort
 use crate::domain::row_error::RowError;
 use crate::domain::spreadsheet::{Detected, ReadOptions};
 use crate::domain::username::Username;
+use crate::domain::username_list::CleanedList;
 use crate::error::{Error, Result};
 use crate::services::authorization::{ManageImports, Permit};
 use crate::services::takeover;
@@ -47,10 +48,26 @@ pub struct Staged {
 pub struct FileLayout {
     /// What a file turned out to be.
     pub detected: Option<Detected>,
+    /// What was taken off a list of names.
+    pub cleaned: Option<CleanedList>,
     /// The names of the columns of the original cells.
     pub header: Vec<String>,
     /// How it was read.
     pub options: ReadOptions,
+}
+
+impl FileLayout {
+    /// What is told of the file, or of the list.
+    ///
+    /// # Errors
+    /// Where it cannot be written as JSON.
+    pub fn told(&self) -> Result<JsonColumn> {
+        let told = match &self.cleaned {
+            Some(cleaned) => serde_json::to_value(cleaned),
+            None => serde_json::to_value(&self.detected),
+        };
+        told.map(JsonColumn).map_err(Error::internal)
+    }
 }
 
 /// Deletes a staged import. Where that fails, the clean-up does it later.

@@ -207,9 +207,7 @@ fn accepted(
         on_seat_shortage: options.on_seat_shortage,
         generate_missing_passwords: options.generate_missing_passwords,
         must_change_password: options.must_change_password,
-        detected: JsonColumn(
-            serde_json::to_value(&staged.layout.detected).map_err(Error::internal)?,
-        ),
+        detected: staged.layout.told()?,
         header: JsonColumn(json!(staged.layout.header)),
         rows_total: staged.rows,
         seats_reserved: seats,

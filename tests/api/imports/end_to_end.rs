@@ -47,6 +47,7 @@ both_databases!(a_file_becomes_people_who_sign_in, |app| {
             },
             "status": "queued",
             "failure": null,
+            "cleaned": null,
             "counts": { "rows": 64, "processed": 0, "created": 0, "failed": 0, "by_outcome": {} },
             "rows_per_second": null,
             "estimated_end_at": null,

@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::assert_counts;
-use crate::support::people::{Organization, send};
+use crate::support::people::{Organization, send, text};
 use crate::support::{TestResponse, both_databases};
 
 /// Posts a body of this kind as the admin.
@@ -20,6 +20,79 @@ pub async fn post(
     let request = school.admin.request(Method::POST, &path);
     send(request.header("content-type", kind).body(body.into())).await
 }
+
+both_databases!(lists_are_taken_as_people_paste_them, |app| {
+    let school = app.school().await;
+    let accepted = async |answer: TestResponse, names: &[&str]| {
+        let import = answer.expect_status(202);
+        let rows = school.rows(&import, "").await;
+        let found: Vec<String> = rows.iter().map(|row| text(&row["username"])).collect();
+        assert_eq!(found, names);
+        import
+    };
+    let pasted = "Namn\r\n• Mira Holt\r\n•\tJoel Pike,\r\n\u{a0}▪ Tom\r\n";
+    let people = ["Mira Holt", "Joel Pike", "Tom"];
+    let answer = post(&school, "?account_type=student", "text/plain", pasted).await;
+    let import = accepted(answer, &people).await;
+    let head = json!([{ "line": 1, "text": "Namn" }]);
+    assert_eq!(import["cleaned"], json!({ "skipped": head, "marked": 3 }));
+    assert!(import["detected"].is_null());
+    let body = json!({
+        "usernames": ["1. Mira Holt", "2) Joel Pike", "3\tTom"], "account_type": "student",
+    });
+    let answer = post(&school, "", "application/json", body.to_string()).await;
+    let import = accepted(answer, &people).await;
+    assert_eq!(import["cleaned"], json!({ "skipped": [], "marked": 3 }));
+    app.drain().await;
+    let path = school.path(&format!("/imports/{}", text(&import["id"])));
+    let done = school.admin.get(&path).await.expect_status(200);
+    assert_eq!(done["cleaned"], import["cleaned"]);
+    assert_eq!(done["counts"]["created"], 3);
+    school
+        .admin
+        .get(&format!("{path}/errors.csv"))
+        .await
+        .expect_status(200);
+    let plain = json!({ "usernames": people, "account_type": "student" });
+    let answer = post(&school, "", "application/json", plain.to_string()).await;
+    assert!(accepted(answer, &people).await["cleaned"].is_null());
+});
+
+both_databases!(a_line_that_is_no_name_becomes_nobody, |app| {
+    let school = app.school().await;
+    let list = "Mira\nkim@x.example\nLee <lee@x.example>\n<li>Tom</li>\nHolt\tAnn\tseven green ducks 7\nJ\u{fffd}rg\n";
+    let answer = post(&school, "?account_type=student", "text/plain", list).await;
+    let import = answer.expect_status(202);
+    app.drain().await;
+    let rows = school.rows(&import, "").await;
+    for (row, (shown, words)) in [
+        (json!("kim@x.example"), "email address"),
+        (json!("Lee <lee@x.example>"), "email address"),
+        (json!("<li>Tom</li>"), "markup"),
+        (json!(null), "row of a table"),
+        (json!("J\u{fffd}rg"), "U+FFFD"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let row = &rows[row + 1];
+        assert_eq!(row["username"], shown);
+        assert_eq!(row["outcome"], "username_invalid", "{row}");
+        assert!(text(&row["error"]).contains(words), "{row}");
+    }
+    assert_eq!(rows[0]["outcome"], "created");
+    for (list, words) in [
+        ("<!doctype html>\n<ul><li>Mira</li></ul>", "web page"),
+        (
+            "email,password,username\nx@x.example,seven green ducks 7,X",
+            "CSV file",
+        ),
+    ] {
+        let refused = post(&school, "?account_type=student", "text/plain", list).await;
+        let problem = refused.expect_problem(422, "file_unreadable");
+        assert!(text(&problem["detail"]).contains(words), "{problem:#}");
+    }
+});
 
 both_databases!(what_is_no_list_is_refused, |app| {
     let school = app.school().await;

@@ -37,6 +37,7 @@ both_databases!(names_become_people_who_can_sign_in, |app| {
             "account_type": "student",
             "mode": "commit",
             "detected": null,
+            "cleaned": null,
             "status": "queued",
             "failure": null,
             "counts": { "rows": 9, "processed": 0, "created": 0, "failed": 0, "by_outcome": {} },
