@@ -57,7 +57,7 @@ impl Cells {
     fn take_unquoted<'a>(&mut self, record: &'a str, delimiter: Delimiter) -> &'a str {
         let end = record.find(delimiter.character()).unwrap_or(record.len());
         let (cell, behind) = record.split_at(end);
-        let cell = cell.trim_matches(|c| is_blank(c, delimiter));
+        let cell = cell.trim_matches(|c| is_blank(c, delimiter) || is_wide_blank(c));
         self.broken_quotes |= cell.contains(QUOTE);
         self.text.push_str(cell);
         behind
@@ -122,6 +122,16 @@ pub(super) fn is_blank(character: char, delimiter: Delimiter) -> bool {
     matches!(character, ' ' | '\t') && character != delimiter.character()
 }
 
+/// Other blanks that come along when cells are copied from web pages and documents, and marks that nobody sees. No one
+/// can type them at the ends of a password.
+fn is_wide_blank(character: char) -> bool {
+    const UNSEEN: [char; 7] = [
+        '\u{61c}', '\u{180e}', '\u{200b}', '\u{200e}', '\u{200f}', '\u{2060}', '\u{feff}',
+    ];
+    let is_wide = character.is_whitespace() && !character.is_ascii();
+    is_wide || UNSEEN.contains(&character)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,7 +171,24 @@ mod tests {
             );
         }
         assert_eq!(split("\" a \"", Delimiter::Comma).0, [" a "]);
-        assert_eq!(split("\u{a0}a", Delimiter::Comma).0, ["\u{a0}a"]);
+        for blank in [
+            "\u{a0}",
+            "\u{2003}",
+            "\u{202f}",
+            "\u{3000}",
+            "\u{feff}",
+            "\u{200b}\u{a0} ",
+        ] {
+            let record = format!("{blank}a{blank}b{blank},{blank},c");
+            let cells = [format!("a{blank}b"), String::new(), "c".to_owned()];
+            assert_eq!(
+                split(&record, Delimiter::Comma),
+                (cells.to_vec(), false),
+                "{record:?}"
+            );
+            let quoted = format!("\"{blank}a\"");
+            assert_eq!(split(&quoted, Delimiter::Comma).0, [format!("{blank}a")]);
+        }
         assert_eq!(
             split("a\t\t \"b\"", Delimiter::Tab),
             (owned(&["a", "", "b"]), false)
@@ -176,7 +203,7 @@ mod tests {
             ("\"a\" \"b\",c", &["\"a\" \"b\"", "c"]),
             ("c,\"a", &["c", "\"a"]),
             ("c,\"a\"\"", &["c", "\"a\"\""]),
-            ("\u{a0}\"a\",c", &["\u{a0}\"a\"", "c"]),
+            ("\u{a0}\"a\",c", &["\"a\"", "c"]),
             ("a,\"", &["a", "\""]),
         ] {
             assert_eq!(

@@ -67,6 +67,27 @@ both_databases!(names_like_formulas_are_defused_and_restored, |app| {
     }
 });
 
+both_databases!(wide_blanks_around_a_password_are_no_part_of_it, |app| {
+    let school = app.school().await;
+    let file = file_of(&[
+        "ann@x.example,\u{a0}purple fox 1\u{3000},Ann",
+        "ben@x.example, \u{feff}purple\u{a0}fox 2\u{200b},Ben",
+        "cem@x.example,\u{a0}\u{2003},Cem",
+        "dan@x.example,\"purple fox 4 \",Dan",
+    ]);
+    let import = school.imported(file, STUDENTS).await;
+    assert_counts(&import, json!({ "created": 3, "password_missing": 1 }));
+    for (email, password) in [
+        ("ann@x.example", "purple fox 1"),
+        ("ben@x.example", "purple\u{a0}fox 2"),
+        ("dan@x.example", "purple fox 4 "),
+    ] {
+        app.sign_in(email, password).await;
+    }
+    let list = school.table(&import, "userlist.csv").await;
+    assert_eq!(column(&list, "password")[0], "purple fox 1");
+});
+
 both_databases!(passwords_like_formulas_are_errors_and_never_leave, |app| {
     let school = app.school().await;
     let passwords = [
