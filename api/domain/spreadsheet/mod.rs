@@ -45,6 +45,7 @@ mod records;
 mod refusal;
 mod region;
 mod signature;
+mod strangers;
 mod synonyms;
 mod text;
 mod unicode;

@@ -15,10 +15,10 @@ use super::region::{Region, Script};
 const USUAL: f64 = -0.3;
 /// As in many lists: 2nd floor with its °, a price.
 const FREQUENT: f64 = -0.5;
-/// As in some: a dash that stands alone, a name in lower case.
+/// As in some: a dash that stands alone.
 const COMMON: f64 = -0.7;
-/// A quotation mark around a name.
-const QUOTED: f64 = -1.0;
+/// A quotation mark around a name, or a name in lower case.
+const SELDOM: f64 = -1.0;
 /// An ordinal, or a blank that does not break, behind a word.
 const UNCOMMON: f64 = -1.5;
 /// An accent typed for an apostrophe, a trade mark, a letter beside a sign or a digit, "à" as a word.
@@ -42,6 +42,9 @@ const FOREIGN: f64 = -6.0;
 /// A sign that stands within no word of any language.
 const NEVER: f64 = -7.0;
 
+/// How many signs a word has, with a quotation mark at either end.
+const MAX_SIGNS: usize = 2;
+
 /// The weight of a word.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Weight {
@@ -62,6 +65,9 @@ pub(super) fn weigh(word: &[char], region: Region) -> Weight {
         weight.sum += of_character;
         weight.has_implausible |= of_character <= IMPLAUSIBLE;
     }
+    // Nobody is called by signs.
+    let signs = word.iter().filter(|c| !c.is_alphanumeric()).count();
+    weight.has_implausible |= signs > MAX_SIGNS || (signs > 1 && signs == word.len());
     weight
 }
 
@@ -145,7 +151,7 @@ impl PlaceInWord<'_> {
             } else if capital_before && is_capital(second) {
                 RARE
             } else if starts && !ends && Script::of(letter) == Script::Latin {
-                COMMON
+                SELDOM
             } else {
                 0.0
             }
@@ -161,6 +167,9 @@ impl PlaceInWord<'_> {
                 (true | false, _) => USUAL,
             };
         }
+        if matches!(sign, '„' | '“' | '”' | '«' | '»') && self.is_within_letters() {
+            return NEVER;
+        }
         let beside_sign = [before, behind].into_iter().any(is_strange_sign);
         let alone = match (is_letter(before), is_letter(behind)) {
             (true, true) => self.weight_within_word(),
@@ -171,6 +180,13 @@ impl PlaceInWord<'_> {
             (false, false) => weight_apart(sign, before, behind),
         };
         alone + if beside_sign { RARE } else { 0.0 }
+    }
+
+    /// Whether letters stand somewhere before it and somewhere behind it.
+    fn is_within_letters(self) -> bool {
+        let (before, behind) = self.word.split_at(self.place);
+        let have_letter = |part: &[char]| part.iter().any(|c| is_letter(*c));
+        have_letter(before) && have_letter(behind)
     }
 
     fn weight_within_word(self) -> f64 {
@@ -224,7 +240,7 @@ fn is_strange_sign(sign: char) -> bool {
 
 fn weight_behind_word(sign: char, behind: char) -> f64 {
     match sign {
-        _ if is_quotation_mark(sign) => QUOTED,
+        _ if is_quotation_mark(sign) => SELDOM,
         'ª' | 'º' | '°' => UNCOMMON,
         '®' | '™' | '©' | '…' => ODD,
         _ if behind.is_ascii_digit() || is_typed_sign(sign) => RARE,
@@ -234,8 +250,8 @@ fn weight_behind_word(sign: char, behind: char) -> f64 {
 
 fn weight_before_word(sign: char, before: char) -> f64 {
     match sign {
-        _ if is_quotation_mark(sign) => QUOTED,
-        '¿' | '¡' => QUOTED,
+        _ if is_quotation_mark(sign) => SELDOM,
+        '¿' | '¡' => SELDOM,
         _ if before.is_ascii_digit() || is_typed_sign(sign) => RARE,
         _ => IMPLAUSIBLE,
     }

@@ -1,10 +1,12 @@
 //! Files as people have them: encodings, delimiters, line ends, quotes.
 
 use encoding_rs::{MACINTOSH, WINDOWS_1252};
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{STUDENTS, assert_counts, form, long_file, part, students};
 use crate::support::both_databases;
+use crate::support::people::send;
 
 /// A text as bytes, and what it is detected as.
 type Encode = (fn(&str) -> Vec<u8>, &'static str);
@@ -221,6 +223,30 @@ both_databases!(names_of_every_code_page_come_through, |app| {
         assert_eq!(import["detected"]["encoding"], encoding);
         assert_eq!(school.rows(&import, "").await[0]["username"], name);
     }
+});
+
+both_databases!(few_names_of_another_script_become_nobody_elses, |app| {
+    let school = app.school().await;
+    // Hebrew, Arabic and Chinese of Windows, each one name, which Cyrillic, Greek and Mac Roman have letters for.
+    for bytes in [
+        &b"\xe3\xe5\xe3 \xeb\xe4\xef"[..],
+        b"\xe1\xed\xe1\xec",
+        b"\xda\xe3\xd1",
+        b"\xd1\xee \xd3\xc2",
+    ] {
+        let file = in_code_page(&[("a@x.example", bytes)]);
+        let refused = school.import(file, STUDENTS).await;
+        let problem = refused.expect_problem(422, "encoding_unclear");
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains("may be read as"), "{detail}");
+        let path = school.path("/imports/usernames?account_type=student");
+        let list = school.admin.request(Method::POST, &path);
+        let list = list
+            .header("content-type", "text/plain")
+            .body(bytes.to_vec());
+        send(list).await.expect_problem(422, "encoding_unclear");
+    }
+    school.assert_untouched().await;
 });
 
 both_databases!(an_encoding_that_cannot_be_told_is_asked_for, |app| {

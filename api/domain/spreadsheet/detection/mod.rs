@@ -12,6 +12,7 @@ use super::encoding::Encoding;
 use super::letters::{further_languages, is_letter, lower};
 use super::plausibility::weigh;
 use super::region::{Region, Script};
+use super::strangers::{Doubt, doubt};
 
 /// How many different words are weighed.
 const MAX_WORDS: usize = 4_000;
@@ -36,6 +37,13 @@ const FLOOR_OF_LATIN: f64 = -2.6;
 
 /// The same in other scripts: every letter counts, and the list has seen each in most of its places.
 const FLOOR_OF_OTHER_SCRIPTS: f64 = -1.6;
+
+/// The same where the text may be of a script that is not read.
+const FLOOR_IN_DOUBT: f64 = -0.4;
+const FLOOR_IN_GREAT_DOUBT: f64 = -0.1;
+
+/// How many characters beyond ASCII it takes then: of two or three, any may be somebody's name.
+const EVIDENCE_IN_DOUBT: u32 = 4;
 
 /// Of how many words one may be implausible: foreign names and slips are in every list.
 const ONE_IMPLAUSIBLE_OF: usize = 10;
@@ -69,8 +77,9 @@ pub(super) fn single_byte(bytes: &[u8]) -> Result<Encoding, Vec<Encoding>> {
     // Of encodings that give the same text, one is enough.
     let mut texts = HashSet::new();
     readings.retain(|reading| texts.insert(reading.text.clone()));
+    let doubt = doubt(bytes);
     match readings.as_slice() {
-        [best, others @ ..] if best.is_plausible && best.leads(others) => Ok(best.encoding),
+        [best, others @ ..] if best.is_beyond(doubt) && best.leads(others) => Ok(best.encoding),
         _ => Err(readings.iter().map(|reading| reading.encoding).collect()),
     }
 }
@@ -92,6 +101,9 @@ struct Reading {
     encoding: Encoding,
     text: String,
     weight: f64,
+    /// The number of characters beyond ASCII, and their weight on the average.
+    upper: u32,
+    average: f64,
     is_plausible: bool,
 }
 
@@ -131,9 +143,21 @@ impl Reading {
         Some(Self {
             encoding,
             text,
+            upper,
+            average: weight / f64::from(upper.max(1)),
             is_plausible: are_few(implausible, words.len()) && weight >= floor * f64::from(upper),
             weight: weight - RARER * f64::from(order),
         })
+    }
+
+    /// Whether it is plausible, though the text may be of another script.
+    fn is_beyond(&self, doubt: Doubt) -> bool {
+        let floor = match doubt {
+            Doubt::None => return self.is_plausible,
+            Doubt::Some => FLOOR_IN_DOUBT,
+            Doubt::Great => FLOOR_IN_GREAT_DOUBT,
+        };
+        self.is_plausible && self.average >= floor && self.upper >= EVIDENCE_IN_DOUBT
     }
 
     fn leads(&self, others: &[Self]) -> bool {

@@ -153,6 +153,74 @@ fn a_sign_within_a_password_becomes_no_letter() {
 }
 
 #[test]
+fn few_names_in_scripts_that_are_not_read_are_unclear() {
+    use encoding_rs::{EUC_KR, GBK, ISO_8859_5, ISO_8859_6, ISO_8859_8, SHIFT_JIS};
+    use encoding_rs::{WINDOWS_1255, WINDOWS_1256};
+    let mut all = Vec::new();
+    for name in [
+        "דוד כהן",
+        "יוסף עמר",
+        "מיכאל יוסף",
+        "לאה",
+        "רוני לוי",
+        "טל",
+        "טל לוי",
+        "שירה ברק",
+        "אסתר לוי, טל דוד",
+        "רחל 7א",
+    ] {
+        let (windows, _, _) = WINDOWS_1255.encode(name);
+        let dos = windows
+            .iter()
+            .map(|byte| if byte.is_ascii() { *byte } else { byte - 0x60 });
+        all.push((name, dos.collect::<Vec<u8>>()));
+        all.push((name, windows.into_owned()));
+        all.push((name, ISO_8859_8.encode(name).0.into_owned()));
+    }
+    for (encoding, name) in [
+        (WINDOWS_1256, "ياسمين سالم"),
+        (WINDOWS_1256, "ليلى"),
+        (WINDOWS_1256, "عمر"),
+        (ISO_8859_6, "فاطمة الشامي"),
+        (ISO_8859_5, "Сергей Лебедев"),
+        (SHIFT_JIS, "恵子"),
+        (EUC_KR, "김 철수"),
+        (GBK, "丽"),
+        (GBK, "杨 勇"),
+        (GBK, "周 娜"),
+    ] {
+        all.push((name, encoding.encode(name).0.into_owned()));
+    }
+    // In Mac Roman it begins with a small letter.
+    all.push(("İsmail", bytes("İsmail", Encoding::Cp857).unwrap()));
+    for (name, bytes) in all {
+        let found = single_byte(&bytes).map(|found| found.decode(&bytes));
+        assert!(found.is_err(), "{name}: {found:?}");
+    }
+}
+
+#[test]
+fn few_names_in_scripts_that_are_read_are_no_doubt() {
+    for (text, encoding) in [
+        ("Олег", Encoding::Windows1251),
+        ("Анна Ким", Encoding::Windows1251),
+        ("иван петров", Encoding::Windows1251),
+        ("ИВАНОВ ОЛЕГ", Encoding::Windows1251),
+        ("Глеб Волков", Encoding::Windows1251),
+        ("Λένα", Encoding::Windows1253),
+        ("Åsa", Encoding::Windows1252),
+        ("étienne", Encoding::Windows1252),
+        ("Jiří", Encoding::Windows1250),
+        ("Işıl", Encoding::Windows1254),
+        ("„Jürgen“ Groß", Encoding::Windows1252),
+    ] {
+        let bytes = bytes(text, encoding).unwrap();
+        let found = single_byte(&bytes).map(|found| found.decode(&bytes));
+        assert_eq!(found.as_deref(), Ok(text));
+    }
+}
+
+#[test]
 fn what_is_in_other_encodings_is_unclear() {
     use encoding_rs::{BIG5, EUC_KR, GBK, IBM866, ISO_8859_5, KOI8_R, SHIFT_JIS, WINDOWS_1255};
     for (encoding, text) in [
