@@ -55,7 +55,8 @@ impl InviteCode {
     }
 
     /// The code that somebody typed or pasted: in any case, with dashes and spaces of any kind
-    /// wherever they like, with quotation marks, brackets or full stops around it, or in the whole link.
+    /// wherever they like, with quotation marks, brackets or full stops around it, behind a label as `Code:`, or in the
+    /// whole link.
     ///
     /// # Errors
     /// Where that is no code of ours, whatever is known.
@@ -65,7 +66,9 @@ impl InviteCode {
             return Err(NoInviteCode);
         }
         let typed: String = typed.nfkc().collect();
-        let code: String = typed
+        let typed = typed.trim_matches(|c: char| !c.is_alphanumeric());
+        let behind_label = typed.rsplit(':').next().unwrap_or_default();
+        let code: String = behind_label
             .trim_matches(|c: char| !c.is_alphanumeric())
             .chars()
             .filter(|c| !is_spacing(*c))
@@ -235,6 +238,10 @@ mod tests {
             "(ABCDE-FGHJK)",
             "«ABCDE FGHJK»!",
             "[abcde~fghjk],",
+            "Code: ABCDE-FGHJK",
+            "Einladungscode：abcde fghjk.",
+            "Join 7A\ncode:“ABCDE-FGHJK”",
+            "ABCDE-FGHJK:",
             "https://app.school.example/join?code=ABCDE-FGHJK",
             "<https://app.school.example/JOIN?lang=fi&CODE=abcde%2Dfghjk&x=1#top>",
             "Join us: http://localhost:3000/join?code=ABCDE-FGHJK.",
@@ -254,6 +261,8 @@ mod tests {
             "ABCDE-FGH0K",
             "ABCDE-FGHÄK",
             "ABCDE.FGHJK",
+            "ABCDE:FGHJK",
+            "Code:",
             "https://app.school.example/join",
             "https://app.school.example/join?code=",
             "code=ABCDE-FGHJ",
