@@ -121,8 +121,8 @@ fn standard_text(outcome: RowOutcome) -> &'static str {
              with = + - or @."
         }
         RowOutcome::PasswordNumberLike => {
-            "A spreadsheet has made a number of this password, or would do so. Mark the column as text, \
-             or choose a password that is no number."
+            "A spreadsheet has made a number or a date of this password, or would do so. Mark the column \
+             as text, or choose a password that is neither."
         }
         RowOutcome::QuotesMalformed => {
             "The quotation marks in this row do not stand in pairs around whole cells. Put them there, \

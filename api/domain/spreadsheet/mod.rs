@@ -61,7 +61,7 @@ pub use columns::DetectedColumns;
 pub use delimiter::Delimiter;
 pub use encoding::Encoding;
 pub use error_columns::{ERROR_COLUMNS, columns_before_errors};
-pub use formula::{defuse, is_formula_like, is_number_like, restore};
+pub use formula::{defuse, is_date_like, is_formula_like, is_number_like, restore};
 pub use limits::{MAX_BYTES, MAX_COLUMNS, MAX_ROWS, ReadOptions, Requirements, TEMPLATE_HEADER};
 pub use preamble::SkippedLine;
 pub use reader::{Detected, Row, Spreadsheet, too_many_rows};

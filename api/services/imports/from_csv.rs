@@ -16,7 +16,7 @@ use crate::domain::imports::{ImportSource, RowOutcome};
 use crate::domain::password::Password;
 use crate::domain::row_error::RowError;
 use crate::domain::spreadsheet::{
-    FileRefused, ReadError, ReadOptions, RefusalKind, Requirements, Row, Spreadsheet,
+    FileRefused, ReadError, ReadOptions, RefusalKind, Requirements, Row, Spreadsheet, is_date_like,
     is_formula_like, is_number_like,
 };
 use crate::domain::username::{Username, UsernameError};
@@ -226,7 +226,7 @@ fn password_error(row: &Row) -> Option<RowError> {
     if is_formula_like(password) {
         return Some(RowError::new(RowOutcome::PasswordFormulaLike));
     }
-    if is_number_like(password) {
+    if is_number_like(password) || is_date_like(password) {
         return Some(RowError::new(RowOutcome::PasswordNumberLike));
     }
     Password::parse(password.clone()).err().map(RowError::from)

@@ -67,6 +67,18 @@ both_databases!(names_like_formulas_are_defused_and_restored, |app| {
     }
 });
 
+both_databases!(a_password_that_became_a_date_is_an_error, |app| {
+    let school = app.school().await;
+    let file = file_of(&[
+        "ann@x.example,12-Sep-2026,Ann",
+        "ben@x.example,12-Fox-2026,Ben",
+    ]);
+    let import = school.imported(file, STUDENTS).await;
+    assert_counts(&import, json!({ "created": 1, "password_number_like": 1 }));
+    let list = school.download(&import, "userlist.csv").await;
+    assert!(!list.contains("12-Sep-2026"), "{list}");
+});
+
 both_databases!(wide_blanks_around_a_password_are_no_part_of_it, |app| {
     let school = app.school().await;
     let file = file_of(&[
