@@ -124,6 +124,31 @@ both_databases!(pages_of_other_origins_cannot_use_the_cookie, |app| {
         let refreshed = post_with(app, "/v1/auth/refresh", &cookie, Some(origin)).await;
         refreshed.expect_status(200);
     }
+    // Nor does such a page get one that it could not use.
+    let body = json!({ "email": "jane@x.org", "password": PASSWORD, "session": "cookie" });
+    let new = json!({
+        "email": "ann@x.org", "password": PASSWORD, "username": "Ann", "session": "cookie",
+    });
+    for (path, body) in [("/v1/auth/login", body), ("/v1/auth/register", new)] {
+        let ask = async |origin: &str| {
+            let request = app.anonymous().request(Method::POST, path);
+            send(request.header("origin", origin).json(&body)).await
+        };
+        let refused = ask(other_port).await;
+        let problem = refused.expect_problem(403, "forbidden");
+        assert!(
+            problem["detail"]
+                .as_str()
+                .unwrap()
+                .contains("ROLLCALL_CORS_ORIGINS")
+        );
+        assert_eq!(refused.header("set-cookie"), "", "{path}");
+        let given = ask(&here).await;
+        assert!(
+            given.header("set-cookie").starts_with("rollcall_refresh="),
+            "{path}"
+        );
+    }
     // Without the cookie, the origin says nothing: the token is in the body.
     let tokens = json!({ "email": "jane@x.org", "password": PASSWORD });
     let tokens = app.anonymous().post("/v1/auth/login", tokens).await;

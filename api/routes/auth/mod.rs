@@ -8,7 +8,8 @@ mod registration;
 mod sign_in;
 mod tokens;
 
-pub(super) use self::tokens::{SessionKind, Tokens, cookie_of};
+pub(super) use self::refresh_cookie::CookieErrors;
+pub(super) use self::tokens::{SessionKind, Tokens, cookie_of, require_cookie_origin};
 
 use crate::routes::mounting::{Mounting, operations};
 

@@ -55,7 +55,10 @@ pub(super) fn presented(http: &HttpRequest, config: &Config) -> Result<Option<St
 
 /// Browsers name the page's origin with every `POST`, so that a page elsewhere cannot use the cookie. What
 /// names none is no browser.
-fn require_own_origin(http: &HttpRequest, config: &Config) -> Result<()> {
+///
+/// # Errors
+/// `forbidden`.
+pub(super) fn require_own_origin(http: &HttpRequest, config: &Config) -> Result<()> {
     let Some(origin) = http.headers().get(header::ORIGIN) else {
         return Ok(());
     };
@@ -76,7 +79,7 @@ fn page_of_another_origin() -> Error {
 }
 
 problems! {
-    /// Of whatever takes the cookie: not from other origins.
+    /// Of whatever takes or sets the cookie: not for other origins.
     CookieErrors: page_of_another_origin;
 }
 

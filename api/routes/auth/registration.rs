@@ -1,10 +1,11 @@
 //! Registering an account (`docs/accounts.md`).
 
-use actix_web::HttpResponse;
+use actix_web::{HttpRequest, HttpResponse};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::tokens::{SessionKind, Tokens, cookie_of};
+use super::refresh_cookie::CookieErrors;
+use super::tokens::{SessionKind, Tokens, cookie_of, require_cookie_origin};
 use crate::domain::email_address::EmailAddress;
 use crate::domain::language::Language;
 use crate::domain::password::Password;
@@ -144,15 +145,17 @@ impl Fields {
     params(IdempotencyHeader),
     responses(
         (status = 201, description = "The account, signed in.", body = Registered),
-        BodyErrors, InvalidEmail, EmailTaken, InviteCodeErrors, TooManyTries
+        BodyErrors, InvalidEmail, EmailTaken, CookieErrors, InviteCodeErrors, TooManyTries
     )
 )]
 pub(super) async fn register_account(
     request: Anonymous,
     ClientAddress(client): ClientAddress,
+    http: HttpRequest,
     idempotency::Json { idempotency, body }: idempotency::Json<RegisterRequest>,
 ) -> Result<HttpResponse, Problem> {
     let (state, info) = (request.scope().state.clone(), request.scope().info.clone());
+    require_cookie_origin(&http, body.session, &state.services.config)?;
     let Fields {
         email,
         username,

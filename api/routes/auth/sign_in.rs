@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::refresh_cookie::{self, CookieErrors};
-use super::tokens::{RefreshRequest, SessionKind, Tokens, presented_token, respond};
+use super::tokens::{
+    RefreshRequest, SessionKind, Tokens, presented_token, require_cookie_origin, respond,
+};
 use crate::routes::extract::{
     Anonymous, BeforePasswordChange, ClientAddress, Guard as _, Json, OptionalJson, optional_token,
 };
@@ -53,12 +55,13 @@ pub struct LoginRequest {
     security(()),
     responses(
         (status = 200, description = "Signed in.", body = Tokens),
-        BodyErrors, WrongCredentials, AccountDeactivated, TooManyTries
+        BodyErrors, WrongCredentials, CookieErrors, AccountDeactivated, TooManyTries
     )
 )]
 pub(super) async fn login(
     request: Anonymous,
     ClientAddress(client): ClientAddress,
+    http: HttpRequest,
     body: Json<LoginRequest>,
 ) -> Result<HttpResponse, Problem> {
     let LoginRequest {
@@ -68,6 +71,7 @@ pub(super) async fn login(
         device_token,
     } = body.into_inner();
     let state = request.scope().state.clone();
+    require_cookie_origin(&http, session, &state.services.config)?;
     let user_agent = request.scope().info.user_agent.clone();
     let check = request
         .clone()

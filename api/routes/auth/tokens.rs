@@ -125,6 +125,17 @@ pub(super) fn presented_token(
     Ok(token.map(|token| (token, SessionKind::Cookie)))
 }
 
+/// Refuses a session in a cookie to a page that could not use the cookie afterwards.
+///
+/// # Errors
+/// `forbidden`.
+pub fn require_cookie_origin(http: &HttpRequest, kind: SessionKind, config: &Config) -> Result<()> {
+    match kind {
+        SessionKind::Token => Ok(()),
+        SessionKind::Cookie => refresh_cookie::require_own_origin(http, config),
+    }
+}
+
 /// The response to signing in: with the refresh token in the body or in the cookie.
 pub(super) fn respond(
     state: &State,

@@ -1,6 +1,6 @@
 //! The way back: tickets for sessions, and the links of accounts that were there.
 
-use actix_web::HttpResponse;
+use actix_web::{HttpRequest, HttpResponse};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -8,7 +8,7 @@ use crate::domain::connections::SignInOutcome;
 use crate::domain::ids::OrganizationId;
 use crate::domain::invite_code::CodeOutcome;
 use crate::error::{Error, Result};
-use crate::routes::auth::{SessionKind, Tokens, cookie_of};
+use crate::routes::auth::{CookieErrors, SessionKind, Tokens, cookie_of, require_cookie_origin};
 use crate::routes::extract::idempotency;
 use crate::routes::extract::{Anonymous, ClientAddress, Form, Guard as _, IdempotencyHeader, Json};
 use crate::routes::identities::{ArrivalErrors, CarriedInvitationErrors};
@@ -193,12 +193,13 @@ problems! {
     security(()),
     responses(
         (status = 200, description = "What came of it.", body = ExchangedTicket),
-        BodyErrors, TicketTooLong, TicketErrors, OfItsSession, ArrivalErrors, AccountDeactivated, InviteCodeErrors,
+        BodyErrors, CookieErrors, TicketTooLong, TicketErrors, OfItsSession, ArrivalErrors, AccountDeactivated, InviteCodeErrors,
         PasswordOfOthers, CarriedInvitationErrors
     )
 )]
 pub(super) async fn exchange_ticket(
     request: Anonymous,
+    http: HttpRequest,
     body: Json<ExchangeRequest>,
 ) -> Result<HttpResponse, Problem> {
     let ExchangeRequest {
@@ -206,6 +207,7 @@ pub(super) async fn exchange_ticket(
         verifier,
         session,
     } = body.into_inner();
+    require_cookie_origin(&http, session, &request.scope().state.services.config)?;
     require_length(&[
         ("/ticket", &ticket, MAX_TOKEN),
         ("/verifier", &verifier, MAX_VERIFIER),
@@ -231,12 +233,13 @@ pub(super) async fn exchange_ticket(
     security(()),
     responses(
         (status = 200, description = "Linked.", body = ExchangedTicket),
-        BodyErrors, LinkTooLong, LinkErrors, ArrivalErrors, AccountDeactivated, InviteCodeErrors,
+        BodyErrors, CookieErrors, LinkTooLong, LinkErrors, ArrivalErrors, AccountDeactivated, InviteCodeErrors,
         PasswordOfOthers, CarriedInvitationErrors, LastEmergencyPassword
     )
 )]
 pub(super) async fn link_by_code(
     request: Anonymous,
+    http: HttpRequest,
     body: Json<LinkRequest>,
 ) -> Result<HttpResponse, Problem> {
     let LinkRequest {
@@ -244,6 +247,7 @@ pub(super) async fn link_by_code(
         code,
         session,
     } = body.into_inner();
+    require_cookie_origin(&http, session, &request.scope().state.services.config)?;
     require_length(&[
         ("/link_token", &link_token, MAX_TOKEN),
         ("/code", &code, MAX_CODE),
