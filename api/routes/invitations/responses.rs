@@ -30,7 +30,8 @@ pub struct InvitationResult {
     invitation_id: Option<InvitationId>,
     /// Whether the address is verified; `null` where it has no account, or none that the caller may see.
     email_verified: Option<bool>,
-    /// How many of the requested groups a member, or somebody who was invited before, was added to.
+    /// How many of the requested groups a new account, a member, or somebody who was invited before, was added to. A
+    /// join link adds to groups when it is accepted.
     #[schema(minimum = 0, maximum = 100)]
     groups_added: usize,
     /// A text for people, where the outcome alone does not say what to do.

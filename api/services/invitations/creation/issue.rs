@@ -1,5 +1,7 @@
 //! Invitations for those who have a seat: stored, mailed, published.
 
+use std::collections::HashSet;
+
 use super::outcome::{Outcome, Outcomes};
 use super::request::NewInvitations;
 use super::resolve::Invitee;
@@ -44,7 +46,11 @@ pub(super) fn issue(
     admit_new_accounts(tx, new, &invitations)?;
     forget_removals(tx, permit, new, seated)?;
     let issued = queue_mails(tx, permit, invitations)?;
-    let outcomes = issued.iter().map(outcome_of).collect();
+    let groups: HashSet<_> = new.groups.iter().collect();
+    let outcomes = issued
+        .iter()
+        .map(|issued| outcome_of(issued, groups.len()))
+        .collect();
     store(tx, &new.groups, issued)?;
     let sent = LimitRequest {
         uses: u32::try_from(seated.len()).map_err(Error::internal)?,
@@ -159,14 +165,17 @@ fn invitation(
     }
 }
 
-fn outcome_of(issued: &Issued) -> (EmailAddress, Outcome) {
+/// The outcome of an invitation to so many groups: a new account is in them already.
+fn outcome_of(issued: &Issued, groups: usize) -> (EmailAddress, Outcome) {
     let invitation = &issued.invitation;
+    let (kind, groups_added) = match invitation.kind {
+        InvitationKind::NewAccount => (InvitationOutcome::AccountCreated, groups),
+        InvitationKind::Join => (InvitationOutcome::JoinLinkSent, 0),
+    };
     let outcome = Outcome {
         invitation: Some(invitation.id),
-        ..Outcome::plain(match invitation.kind {
-            InvitationKind::NewAccount => InvitationOutcome::AccountCreated,
-            InvitationKind::Join => InvitationOutcome::JoinLinkSent,
-        })
+        groups_added,
+        ..Outcome::plain(kind)
     };
     (invitation.email.clone(), outcome)
 }
