@@ -78,7 +78,7 @@ fn answer_so_far(mut connection: TcpStream) -> String {
 }
 
 /// Whether the place of the upload was taken back. Others may have ended for being slow.
-fn gave_way(answer: &String) -> bool {
+fn gave_way(answer: &str) -> bool {
     answer.contains("Others wait to upload")
 }
 
@@ -129,7 +129,7 @@ fn a_place_is_taken_back_where_others_wait_and_it_was_held_for_long() {
         app.drain().await;
         stop.send(()).unwrap();
         let answers = sending.join().unwrap();
-        assert!(answers.iter().any(gave_way), "{answers:?}");
+        assert!(answers.iter().any(|answer| gave_way(answer)), "{answers:?}");
     });
 }
 
