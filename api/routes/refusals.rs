@@ -162,7 +162,7 @@ fn malformed_body() -> Error {
 }
 
 fn surplus_body() -> Error {
-    refusal_of(refuse_body(b"{ \"surplus\": 1 }"))
+    refusal_of(refuse_body(b"surplus"))
 }
 
 fn malformed_query() -> Error {
