@@ -175,7 +175,11 @@ fn lines_of<T: Into<String> + AsRef<str>>(
 /// Where it is no username, or plainly something else.
 pub fn listed_name(line: &str) -> Result<Username, ListedNameError> {
     if line.contains(['@', '＠']) && holds_address(line) {
-        return Err(ListedNameError::Address);
+        let is_row = trimmed(line).contains([',', ';', '\t', '|']);
+        return Err(match is_row {
+            true => ListedNameError::TableRow,
+            false => ListedNameError::Address,
+        });
     }
     if is_markup(line) {
         return Err(ListedNameError::Markup);

@@ -165,8 +165,8 @@ fn a_line_that_is_plainly_something_else_is_no_name() {
         ("mailto:mira@x.example", ListedNameError::Address),
         ("mira＠x.example", ListedNameError::Address),
         (
-            "mira@x.example;four green boats 4",
-            ListedNameError::Address,
+            "mira@x.example,four green boats 4",
+            ListedNameError::TableRow,
         ),
         ("<li>Mira</li>", ListedNameError::Markup),
         ("Mira<br>", ListedNameError::Markup),
