@@ -291,13 +291,14 @@ both_databases!(every_changing_operation_leaves_an_event, |app| {
     let own = format!("{requests}/{}", text(&made["id"]));
     let withdraw = kim.request(Method::DELETE, &own);
     do_and_see("withdraw_my_join_request", withdraw).await;
-    for (operation, word) in [
-        ("decline_join_request", "decline"),
-        ("approve_join_request", "approve"),
+    let as_student = json!({ "account_type": "student" });
+    for (operation, word, body) in [
+        ("decline_join_request", "decline", json!({})),
+        ("approve_join_request", "approve", as_student),
     ] {
         let made = kim.post(requests, ask.clone()).await.expect_status(201);
         let path = format!("{base}/join-requests/{}/{word}", text(&made["id"]));
-        let decide = post(&ann, &path, json!({ "account_type": "student" }));
+        let decide = post(&ann, &path, body);
         do_and_see(operation, decide).await;
     }
     do_and_see("remove_domain", ann.request(Method::DELETE, &domain)).await;
