@@ -40,7 +40,8 @@ impl Ends {
     /// The tables to copy, each behind those it refers to. From now on nobody else changes the source.
     ///
     /// # Errors
-    /// As of [`tables`].
+    /// A schema that is not this version's, a source that is an unfinished copy itself, and one that somebody changes
+    /// right now.
     pub fn tables(&mut self) -> Result<Vec<Table>> {
         tables(&mut self.source, &mut self.target)
     }
@@ -67,8 +68,7 @@ impl Ends {
 /// The tables to copy, each behind those it refers to. From now on nobody else changes the source.
 ///
 /// # Errors
-/// A schema that is not this version's, a source that is an unfinished copy itself, and one that somebody changes right
-/// now.
+/// As of [`Ends::tables`].
 pub(super) fn tables(source: &mut Connection, target: &mut Connection) -> Result<Vec<Table>> {
     require_current("target", target)?;
     copied_tables::require_none(source).map_err(|error| of_end("source", &error))?;
