@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rollcall::store::copied_tables::{self, Progress};
 
-use super::{copy, copying, embedded, execute, moved, on_sqlite, pool};
+use super::{copy, copying, embedded, execute, moved, on_sqlite, pool, populated};
 use crate::support::app::block_on;
 use crate::support::people::PASSWORD;
 use crate::support::postgres;
@@ -119,10 +119,7 @@ fn a_target_that_has_a_schema_and_no_rows_yet_is_refused_too() {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
-    let app = on_sqlite(folder.path());
-    block_on(app.populate());
-    app.stop();
-    let source = embedded(folder.path());
+    let source = populated(folder.path());
     let target = Installation::on_database(server.create_database(None));
     let url = target.settings()["database_url"].clone();
     copy_and_kill(&source, &url, |marks| marks.is_some());
@@ -137,10 +134,7 @@ fn a_source_that_changed_since_the_copy_was_killed_is_found_out() {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
-    let app = on_sqlite(folder.path());
-    block_on(app.populate());
-    app.stop();
-    let source = embedded(folder.path());
+    let source = populated(folder.path());
     let target = Installation::on_database(server.create_database(None));
     let url = target.settings()["database_url"].clone();
     copy_first_table(&source, &url);

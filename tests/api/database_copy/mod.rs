@@ -13,6 +13,7 @@ use rollcall::store::Pool;
 use rollcall::store::pool::{DatabaseUrl, PreparedStatements};
 
 use crate::support::App;
+use crate::support::app::block_on;
 use crate::support::command::command;
 use crate::support::database::Database;
 
@@ -47,6 +48,14 @@ fn reopen(database: &str) -> Output {
 /// An application on the embedded database in a folder.
 fn on_sqlite(folder: &Path) -> App {
     App::new(Database::Sqlite, folder.to_owned(), |_| {})
+}
+
+/// A busy installation on the embedded database in a folder, which nobody serves any more; its URL.
+fn populated(folder: &Path) -> String {
+    let app = on_sqlite(folder);
+    block_on(app.populate());
+    app.stop();
+    embedded(folder)
 }
 
 /// An application on a PostgreSQL database that was copied into, with the keys of the folder that it was copied from.

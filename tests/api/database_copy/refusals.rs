@@ -1,6 +1,6 @@
 //! What is not copied, and what a target is good for until its copy is whole.
 
-use super::{check, copy, embedded, execute, on_sqlite, reopen};
+use super::{check, copy, embedded, execute, on_sqlite, populated, reopen};
 use crate::support::app::block_on;
 use crate::support::process::{Installation, printed, refused};
 use crate::support::{both_databases, postgres};
@@ -105,10 +105,7 @@ fn what_is_not_the_same_is_found_and_named() {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
-    let app = on_sqlite(folder.path());
-    block_on(app.populate());
-    app.stop();
-    let source = embedded(folder.path());
+    let source = populated(folder.path());
     let database = server.create_database(None);
     printed(&copy(&source, &database.url));
     for (change, undo, words) in [

@@ -144,6 +144,18 @@ fn rows_that_somebody_holds_stop_nobody_else() {
     });
 }
 
+/// A console that holds the row of an organization until it rolls back.
+fn hold_organization(installation: &Installation, school: &School) -> PgConnection {
+    let url = installation.settings()["database_url"].clone();
+    let mut console = PgConnection::establish(&url).expect("no connection");
+    let hold = format!(
+        "BEGIN; SELECT 1 FROM organizations WHERE id = '{}' FOR UPDATE",
+        school.id
+    );
+    console.batch_execute(&hold).expect("no lock");
+    console
+}
+
 /// However many requests of it come, they leave places to those of others.
 #[test]
 fn requests_of_an_organization_whose_row_is_held_wait_for_themselves() {
@@ -155,13 +167,7 @@ fn requests_of_an_organization_whose_row_is_held_wait_for_themselves() {
     block_on(async {
         let held = process.school("Hill Road School").await;
         let other = process.school("Lake Side School").await;
-        let url = installation.settings()["database_url"].clone();
-        let mut console = PgConnection::establish(&url).expect("no connection");
-        let row = format!(
-            "BEGIN; SELECT 1 FROM organizations WHERE id = '{}' FOR UPDATE",
-            held.id
-        );
-        console.batch_execute(&row).expect("no lock");
+        let mut console = hold_organization(&installation, &held);
         let create = async |school: &School, number| {
             let group = json!({ "name": format!("Group {number}") });
             let path = school.path("/groups");
@@ -198,15 +204,7 @@ fn a_server_whose_requests_all_wait_for_one_row_is_ready() {
     let process = installation.start();
     block_on(async {
         let school = process.school("Hill Road School").await;
-        let url = installation.settings()["database_url"].clone();
-        let mut console = PgConnection::establish(&url).expect("no connection");
-        let row = format!(
-            "SELECT 1 FROM organizations WHERE id = '{}' FOR UPDATE",
-            school.id
-        );
-        console
-            .batch_execute(&format!("BEGIN; {row}"))
-            .expect("no lock");
+        let mut console = hold_organization(&installation, &school);
         let wait = async |number| {
             let group = json!({ "name": format!("Group {number}") });
             let made = process
