@@ -42,7 +42,7 @@ const FOREIGN: f64 = -6.0;
 /// A sign that stands within no word of any language.
 const NEVER: f64 = -7.0;
 
-/// How many signs a word has, with a quotation mark at either end.
+/// The most signs that a word has: a quotation mark at either end.
 const MAX_SIGNS: usize = 2;
 
 /// The weight of a word.
@@ -65,7 +65,7 @@ pub(super) fn weigh(word: &[char], region: Region) -> Weight {
         weight.sum += of_character;
         weight.has_implausible |= of_character <= IMPLAUSIBLE;
     }
-    // Nobody is called by signs.
+    // No name is made of signs alone.
     let signs = word.iter().filter(|c| !c.is_alphanumeric()).count();
     weight.has_implausible |= signs > MAX_SIGNS || (signs > 1 && signs == word.len());
     weight

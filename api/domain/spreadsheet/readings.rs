@@ -37,7 +37,7 @@ pub(super) fn unclear(bytes: &[u8], encodings: &[Encoding], content: Content) ->
     let detail = format!(
         "The encoding of this file cannot be told from its content.{samples} Save the table anew as CSV \
          UTF-8 (in Excel: File > Save As > CSV UTF-8), or say by the field `encoding` which one it is: \
-         {}.",
+         {}. Hebrew, Arabic, Japanese and Chinese are read from UTF-8 only.",
         Encoding::SINGLE_BYTE_NAMES
     );
     FileRefused::new(RefusalKind::EncodingUnclear, detail)

@@ -12,7 +12,7 @@ use super::encoding::Encoding;
 use super::letters::{further_languages, is_letter, lower};
 use super::plausibility::weigh;
 use super::region::{Region, Script};
-use super::strangers::{Doubt, doubt};
+use super::unsupported_scripts::{Doubt, doubt};
 
 /// How many different words are weighed.
 const MAX_WORDS: usize = 4_000;
@@ -79,7 +79,9 @@ pub(super) fn single_byte(bytes: &[u8]) -> Result<Encoding, Vec<Encoding>> {
     readings.retain(|reading| texts.insert(reading.text.clone()));
     let doubt = doubt(bytes);
     match readings.as_slice() {
-        [best, others @ ..] if best.is_beyond(doubt) && best.leads(others) => Ok(best.encoding),
+        [best, others @ ..] if best.is_plausible_despite(doubt) && best.leads(others) => {
+            Ok(best.encoding)
+        }
         _ => Err(readings.iter().map(|reading| reading.encoding).collect()),
     }
 }
@@ -151,11 +153,11 @@ impl Reading {
     }
 
     /// Whether it is plausible, though the text may be of another script.
-    fn is_beyond(&self, doubt: Doubt) -> bool {
+    fn is_plausible_despite(&self, doubt: Doubt) -> bool {
         let floor = match doubt {
-            Doubt::None => return self.is_plausible,
-            Doubt::Some => FLOOR_IN_DOUBT,
-            Doubt::Great => FLOOR_IN_GREAT_DOUBT,
+            Doubt::Absent => return self.is_plausible,
+            Doubt::Possible => FLOOR_IN_DOUBT,
+            Doubt::Strong => FLOOR_IN_GREAT_DOUBT,
         };
         self.is_plausible && self.average >= floor && self.upper >= EVIDENCE_IN_DOUBT
     }

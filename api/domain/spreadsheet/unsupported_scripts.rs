@@ -4,28 +4,28 @@
 use encoding_rs::{Encoding, GBK, ISO_8859_6, SHIFT_JIS, WINDOWS_1255, WINDOWS_1256};
 
 /// How sure it has to be that a text is in none of these scripts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Doubt {
     /// It is no text of theirs.
-    None,
+    Absent,
     /// It may be one: another reading has to be of letters that stand where names have them.
-    Some,
+    Possible,
     /// It is one by every rule of its script: another reading has to be of words that are known.
-    Great,
+    Strong,
 }
 
 /// Whether the bytes may be a text of another script.
 pub(super) fn doubt(bytes: &[u8]) -> Doubt {
     if may_be_hebrew(bytes) {
-        return Doubt::Great;
+        return Doubt::Strong;
     }
     let is_arabic = [WINDOWS_1256, ISO_8859_6]
         .iter()
         .any(|it| may_be_arabic(bytes, it));
     if is_arabic || may_be_japanese(bytes) || may_be_chinese(bytes) {
-        return Doubt::Some;
+        return Doubt::Possible;
     }
-    Doubt::None
+    Doubt::Absent
 }
 
 /// Whether all words beyond ASCII are Arabic, and not all letters of the first two rows: these are the capitals of
