@@ -125,11 +125,18 @@ pub(super) fn is_blank(character: char, delimiter: Delimiter) -> bool {
 /// Other blanks that come along when cells are copied from web pages and documents, and marks that nobody sees. No one
 /// can type them at the ends of a password.
 fn is_wide_blank(character: char) -> bool {
-    const UNSEEN: [char; 7] = [
-        '\u{61c}', '\u{180e}', '\u{200b}', '\u{200e}', '\u{200f}', '\u{2060}', '\u{feff}',
-    ];
     let is_wide = character.is_whitespace() && !character.is_ascii();
-    is_wide || UNSEEN.contains(&character)
+    is_wide
+        || matches!(
+            character,
+            '\u{ad}'
+                | '\u{61c}'
+                | '\u{180e}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{202a}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}'
+        )
 }
 
 #[cfg(test)]

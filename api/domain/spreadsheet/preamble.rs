@@ -24,7 +24,7 @@ pub(super) struct Preamble {
     pub(super) skipped: Option<SkippedLine>,
 }
 
-/// A line before the header that belongs to no table: a title, or what a program writes for itself.
+/// A line that is no row: a title, a heading, a total, or what a program writes for itself.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 pub struct SkippedLine {
     /// The number of the line.

@@ -51,20 +51,28 @@ pub(super) fn is_person(cell: &str) -> bool {
 }
 
 /// Whether a cell is the head of a list of people: the name of a column of names, or of the people, one or many.
-pub fn names_people(cell: &str) -> bool {
-    let names = |cell: &str| {
-        let meaning = meaning(cell).map(|(meaning, _)| meaning);
-        is_person(cell) || meaning.is_some_and(|meaning| !meaning.is_of_accounts())
-    };
+pub fn is_people_header(cell: &str) -> bool {
+    /// Columns have their names in the singular.
+    const NAMES: [&str; 4] = ["names", "namen", "noms", "nombres"];
     let key = key(cell);
-    // Shorter ones are people's names: Adin.
-    let plural = Some(&key).filter(|key| key.len() > 4);
-    let singular = plural.and_then(|key| key.strip_suffix(['s', 'n']));
-    names(cell) || singular.is_some_and(names)
+    let meaning = meaning(cell).map(|(meaning, _)| meaning);
+    let singular = key.strip_suffix(['s', 'n']);
+    is_person(cell)
+        || meaning.is_some_and(|meaning| !meaning.is_of_accounts())
+        || singular.is_some_and(is_person)
+        || NAMES.contains(&key.as_str())
+}
+
+/// Whether a cell is the head of a column of passwords, or of several.
+pub fn is_password_header(cell: &str) -> bool {
+    let is_password = |cell: &str| meaning(cell).is_some_and(|(it, _)| it == Meaning::Password);
+    let key = key(cell);
+    let singular = key.strip_suffix("er").or_else(|| key.strip_suffix('s'));
+    is_password(cell) || singular.is_some_and(is_password)
 }
 
 /// Whether a cell is the head of a column of addresses or passwords.
-pub fn names_accounts(cell: &str) -> bool {
+pub fn is_account_header(cell: &str) -> bool {
     meaning(cell).is_some_and(|(meaning, _)| meaning.is_of_accounts())
 }
 

@@ -1,14 +1,17 @@
 //! What stands around the names of a list because it was pasted: bullets, numbers, commas between lines.
 
+use std::collections::HashSet;
+
 use crate::domain::username::trimmed;
 
 /// Of how many lines, in tenths, marks have to stand before nearly all.
 const NEARLY_ALL: usize = 8;
 
-/// Takes the marks off these lines. Gives the number of lines that had any; the others stay as they are.
-pub(super) fn take_off(lines: &mut [String]) -> usize {
+/// Takes the marks off these lines, and the lines away that have nothing else. Gives the number of lines that had any
+/// before a name; the others stay as they are.
+pub(super) fn take_off(lines: &mut Vec<String>) -> usize {
     let mut bare: Vec<&str> = lines.iter().map(|line| without_bullet(line)).collect();
-    if are_numbered(&bare) {
+    if are_numbered(&bare) && names_differ(&bare) {
         replace_each(&mut bare, |line| Some(Numbered::of(line)?.name));
     }
     if nearly_all(&bare, |line| joined_dash(line).is_some()) {
@@ -19,10 +22,11 @@ pub(super) fn take_off(lines: &mut [String]) -> usize {
     let mut marked = 0;
     for (line, bare) in lines.iter_mut().zip(bare) {
         if trimmed(line) != bare {
+            marked += usize::from(!bare.is_empty());
             *line = bare;
-            marked += 1;
         }
     }
+    lines.retain(|line| !line.is_empty());
     marked
 }
 
@@ -35,7 +39,7 @@ fn replace_each<'a>(lines: &mut [&'a str], find: impl Fn(&'a str) -> Option<&'a 
 
 /// Whether a line is a bullet, or a line drawn of dashes, with no name behind it.
 pub(super) fn is_mark_alone(line: &str) -> bool {
-    let is_drawn = |c: char| is_bullet(c) || is_dash(c) || matches!(c, '_' | '=');
+    let is_drawn = |c: char| is_bullet(c) || is_dash(c) || matches!(c, '_' | '=' | '|' | ':');
     line.chars().all(|c| c.is_whitespace() || is_drawn(c))
 }
 
@@ -92,7 +96,8 @@ fn without_divider(line: &str) -> Option<&str> {
     (!bare.is_empty()).then_some(bare)
 }
 
-/// A name with a number before it: `1. Tom`, `(2) Ann`, `3 Kim`.
+/// A name with a number before it: `1. Tom`, `(2) Ann`, `3 Kim`; without a name in a line of a form that is left open:
+/// `4.`.
 struct Numbered<'a> {
     number: u32,
     /// Whether more than a space stands between both.
@@ -108,13 +113,15 @@ impl<'a> Numbered<'a> {
         let name = behind.trim_start_matches(is_between);
         let between = behind.get(..behind.len() - name.len())?;
         let begins = name.starts_with(|c: char| c.is_alphabetic() || "'’ʻ‘\"“„".contains(c));
-        if between.is_empty() || !begins {
+        let is_marked = between.contains(|c| c != ' ');
+        let is_open = name.is_empty() && is_marked;
+        if between.is_empty() || !(begins || is_open) {
             return None;
         }
         let digits: String = digits.chars().filter_map(digit).collect();
         Some(Self {
             number: digits.parse().ok()?,
-            is_marked: between.contains(|c| c != ' '),
+            is_marked,
             name,
         })
     }
@@ -144,6 +151,18 @@ fn are_numbered(lines: &[&str]) -> bool {
     let is_list = numbered.len() > 1 && numbered.first().is_some_and(|it| it.number <= 1);
     numbered.is_sorted_by(|one, next| one.number < next.number)
         && (is_list || numbered.iter().all(|it| it.is_marked))
+}
+
+/// Whether most names behind the numbers differ. Devices and posts have the same one (`01 Tablet`, `02 Tablet`): the
+/// number is part of it.
+fn names_differ(lines: &[&str]) -> bool {
+    let named = lines.iter().filter_map(|line| Numbered::of(line));
+    let names: Vec<_> = named
+        .map(|it| it.name)
+        .filter(|name| !name.is_empty())
+        .collect();
+    let different: HashSet<_> = names.iter().collect();
+    names.len() == 1 || different.len() * 2 > names.len()
 }
 
 fn nearly_all(lines: &[&str], has: impl Fn(&str) -> bool) -> bool {
@@ -212,6 +231,11 @@ mod tests {
             assert_eq!(bare(&[one, two]).0, ["Tom", "Ann"], "{one:?}");
         }
         expect(&["1. Tom"], &["Tom"], 1);
+        expect(
+            &["1. Tom", "2. Ann", "3. ", "4. Kim", "5.", "6. "],
+            &["Tom", "Ann", "Kim"],
+            3,
+        );
     }
 
     #[test]
@@ -227,6 +251,10 @@ mod tests {
             &["=SUM(A1)", "?!", "O'Brien, \"Pat\"", " Li  Ming\t"],
             &["Ole", "o Neill"],
             &["A. Holt", "B. Pike"],
+            &["01 Tablet", "02 Tablet", "03 Tablet"],
+            &["1. Vorsitzender", "2. Vorsitzender"],
+            &["1-Fox", "2-Fox"],
+            &["Tom", "2."],
         ] {
             expect(names, names, 0);
         }
@@ -240,7 +268,7 @@ mod tests {
 
     #[test]
     fn marks_alone_are_no_names() {
-        for line in ["•", "- ", "——————", "_____", "\u{f0b7}\t"] {
+        for line in ["•", "- ", "——————", "_____", "\u{f0b7}\t", "|---|:---:|"] {
             assert!(is_mark_alone(line), "{line:?}");
         }
         assert!(!is_mark_alone("?!"));

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::email_address::EmailAddress;
 use super::spreadsheet::{
-    Encoding, FileRefused, ReadError, RefusalKind, SkippedLine, decode_lines, names_accounts,
-    names_people,
+    Encoding, FileRefused, ReadError, RefusalKind, SkippedLine, decode_lines, is_account_header,
+    is_password_header, is_people_header, names_before_errors,
 };
 use super::username::{Username, UsernameError, trimmed};
 use marks::{is_mark_alone, without_bullet};
@@ -23,6 +23,12 @@ const MAX_USERNAMES: usize = 10_000;
 /// this bounds their size.
 const MAX_LINE_BYTES: usize = 16 * 1024;
 
+/// What is longer is no header, and is not looked through for addresses.
+const MAX_READ_BYTES: usize = 1024;
+
+/// How many lines behind the first may be the header of a table.
+const TITLE_LINES: usize = 4;
+
 /// Names that are not blank, in their order, without the marks of a list; whether each is a username is not
 /// asked yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,14 +37,13 @@ pub struct UsernameList {
     cleaned: CleanedList,
 }
 
-/// What was taken off a list of names, because it is no part of any.
+/// What was removed from a list of names.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct CleanedList {
-    /// The lines that were passed over: the head of the column, and the total below it. A name has its place among
-    /// the names for a line where the list is JSON.
+    /// The lines of a text that were passed over: the head of the column, and the total below it.
     #[schema(max_items = 2)]
     pub skipped: Vec<SkippedLine>,
-    /// Around how many names stood a bullet, a number of the list, or a comma at the end of the line.
+    /// How many names had a bullet or a number of the list before them, or a comma behind them.
     #[schema(minimum = 0, maximum = 10000)]
     pub marked: usize,
 }
@@ -88,32 +93,42 @@ pub enum UsernameListError {
 
 impl UsernameList {
     /// The names in a text, one a line, whichever line breaks and in any encoding that an imported file may
-    /// have. `asked` is the one that whoever sends it names.
+    /// have. `asked` is the one that whoever sends it names. Of the `errors.csv` of a list, they are its first column.
     ///
     /// # Errors
     /// Where it is no text or its encoding cannot be told, or as [`UsernameList::of_texts`].
     pub fn of_lines(text: &[u8], asked: Option<Encoding>) -> Result<Self, UsernameListError> {
         let text = decode_lines(text, asked)?;
         let text = text.trim_start_matches('\u{feff}').replace("\r\n", "\n");
-        Self::of_texts(text.trim_end_matches(END_OF_FILE).split(['\r', '\n']))
+        let lines = match names_before_errors(&text)? {
+            Some(names) => lines_of(names)?,
+            None => lines_of(text.trim_end_matches(END_OF_FILE).split(['\r', '\n']))?,
+        };
+        Self::read(lines, skip_around)
     }
 
-    /// The names among these texts.
+    /// The names among these texts, each of which was given as one.
     ///
     /// # Errors
     /// Where there is none, where there are too many, or where one is too long.
-    pub fn of_texts<T: Into<String> + AsRef<str>>(
-        texts: impl IntoIterator<Item = T>,
+    pub fn of_texts(texts: Vec<String>) -> Result<Self, UsernameListError> {
+        Self::read(lines_of(texts)?, |_| Vec::new())
+    }
+
+    fn read(
+        mut lines: VecDeque<Line>,
+        skip: impl FnOnce(&mut VecDeque<Line>) -> Vec<SkippedLine>,
     ) -> Result<Self, UsernameListError> {
-        let mut lines = lines_of(texts)?;
-        let first = lines.front().ok_or(UsernameListError::Empty)?;
-        refuse_other_kinds(without_bullet(&first.1))?;
-        let skipped = skip_around(&mut lines);
+        refuse_other_kinds(&lines)?;
+        let skipped = skip(&mut lines);
         let mut names: Vec<String> = lines.into_iter().map(|(_, name)| name).collect();
         if names.len() > MAX_USERNAMES {
             return Err(UsernameListError::TooMany);
         }
         let marked = marks::take_off(&mut names);
+        if names.is_empty() {
+            return Err(UsernameListError::Empty);
+        }
         let cleaned = CleanedList { skipped, marked };
         Ok(Self { names, cleaned })
     }
@@ -174,14 +189,15 @@ fn lines_of<T: Into<String> + AsRef<str>>(
 /// # Errors
 /// Where it is no username, or plainly something else.
 pub fn listed_name(line: &str) -> Result<Username, ListedNameError> {
-    if line.contains(['@', '＠']) && holds_address(line) {
+    let is_short = line.len() <= MAX_READ_BYTES;
+    if is_short && holds_address(line) {
         let is_row = trimmed(line).contains([',', ';', '\t', '|']);
         return Err(match is_row {
             true => ListedNameError::TableRow,
             false => ListedNameError::Address,
         });
     }
-    if is_markup(line) {
+    if is_short && is_markup(line) {
         return Err(ListedNameError::Markup);
     }
     if is_table_row(line) {
@@ -190,26 +206,52 @@ pub fn listed_name(line: &str) -> Result<Username, ListedNameError> {
     Ok(Username::parse(line)?)
 }
 
-fn holds_address(line: &str) -> bool {
-    let is_around = |c: char| c.is_whitespace() || "<>()[]\"',;|".contains(c);
-    let mut words = line.split(is_around);
-    words.any(|word| EmailAddress::parse(word.trim_start_matches("mailto:")).is_ok())
+/// Whether a line that is no name may be shown: none where something else stands in it, which may be a password.
+pub fn is_shown(line: &str, error: &ListedNameError) -> bool {
+    match error {
+        ListedNameError::Username(_) => true,
+        ListedNameError::Address => EmailAddress::parse(line).is_ok(),
+        ListedNameError::TableRow | ListedNameError::Markup => false,
+    }
 }
 
-/// Whether there is a tag of HTML in a line.
+fn holds_address(line: &str) -> bool {
+    if !line.contains(['@', '＠']) {
+        return false;
+    }
+    let is_around = |c: char| c.is_whitespace() || "<>()[]\"',;|:/=".contains(c);
+    let mut words = line.split(is_around);
+    words.any(|word| EmailAddress::parse(word.trim_end_matches('.')).is_ok())
+}
+
+/// Whether there is a tag or a character reference of HTML in a line.
 fn is_markup(line: &str) -> bool {
     let mut tags = line.split('<').skip(1);
-    tags.any(|tag| {
+    let has_tag = tags.any(|tag| {
         tag.starts_with(|c: char| c.is_ascii_alphabetic() || "/!".contains(c)) && tag.contains('>')
-    })
+    });
+    let mut references = line.split('&').skip(1);
+    has_tag
+        || references.any(|reference| {
+            let name = reference.split_once(';').map(|(name, _)| name);
+            name.is_some_and(|name| {
+                let is_part = |c: char| c.is_ascii_alphanumeric() || c == '#';
+                !name.is_empty() && name.chars().all(is_part)
+            })
+        })
 }
 
-/// Whether a line is divided into more cells than the halves of a name. Of two cells that a tab divides, one with a
-/// digit is no half.
+/// Whether a line is divided into cells, and not only into the halves of a name, neither of which has a digit.
 fn is_table_row(line: &str) -> bool {
     let count = |divider| cells(line, divider).count();
-    let is_of_digits = cells(line, '\t').any(|cell| cell.contains(|c: char| c.is_ascii_digit()));
-    count(';') > 1 || count('\t') > if is_of_digits { 1 } else { 2 }
+    let has_digit = |cell: &str| cell.contains(|c: char| c.is_ascii_digit());
+    let divides_more_than_a_name = |divider| match count(divider) {
+        0 | 1 => false,
+        2 => cells(line, divider).any(has_digit),
+        _ => true,
+    };
+    [';', '|'].into_iter().any(|divider| count(divider) > 1)
+        || [',', '\t'].into_iter().any(divides_more_than_a_name)
 }
 
 fn cells(line: &str, divider: char) -> impl Iterator<Item = &str> {
@@ -218,8 +260,10 @@ fn cells(line: &str, divider: char) -> impl Iterator<Item = &str> {
 }
 
 /// Refuses what begins as no list of names does.
-fn refuse_other_kinds(beginning: &str) -> Result<(), UsernameListError> {
-    let tag: String = beginning.chars().take(6).collect();
+fn refuse_other_kinds(lines: &VecDeque<Line>) -> Result<(), UsernameListError> {
+    let mut beginning = lines.iter().map(|(_, line)| without_bullet(line));
+    let first = beginning.next().unwrap_or_default();
+    let tag: String = first.chars().take(6).collect();
     let tag = tag.to_ascii_lowercase();
     if ["<!", "<?", "<html", "<head", "<body", "<table"]
         .iter()
@@ -227,29 +271,47 @@ fn refuse_other_kinds(beginning: &str) -> Result<(), UsernameListError> {
     {
         return Err(UsernameListError::WebPage);
     }
-    let is_header = |divider| {
-        let known = |cell: &&str| names_people(cell) || names_accounts(cell);
-        cells(beginning, divider).filter(known).count() > 1
-            && cells(beginning, divider).any(names_accounts)
-    };
-    match [',', ';', '\t', '|'].into_iter().any(is_header) {
+    let is_of_passwords = is_password_header(first.trim_end_matches(':'));
+    let is_table = is_of_passwords || tag.starts_with("sep=") || is_table_header(first);
+    // A title may stand before the header.
+    match is_table || beginning.take(TITLE_LINES).any(is_table_header) {
         true => Err(UsernameListError::Table),
         false => Ok(()),
     }
 }
 
-/// What columns and people are called, and what is a person's name too as it is written here.
-const NAMES_OF_PEOPLE: [&str; 4] = ["adi", "mel", "zak", "schuler"];
+/// Whether a line names the columns of a table of accounts.
+fn is_table_header(line: &str) -> bool {
+    let is_divided_by = |divider| {
+        let known = |cell: &&str| is_people_header(cell) || is_account_header(cell);
+        cells(line, divider).filter(known).count() > 1
+            && cells(line, divider).any(is_account_header)
+    };
+    line.len() <= MAX_READ_BYTES && [',', ';', '\t', '|', '/'].into_iter().any(is_divided_by)
+}
+
+/// First names and surnames that are words of headers too.
+const NAMES_OF_PEOPLE: [&str; 5] = ["ad", "adi", "mel", "zak", "schuler"];
 
 /// Whether the first line is the head of a column and no name: what columns of names are called, or what ends in a
 /// colon.
 fn is_head(line: &str) -> bool {
     let is_name = NAMES_OF_PEOPLE.contains(&line.to_lowercase().as_str());
-    let is_header =
-        |divider| cells(line, divider).count() > 1 && cells(line, divider).all(names_people);
-    let numbers_people = line.contains('\t') && cells(line, '\t').any(names_people);
-    let is_alone = names_people(line) || names_accounts(line);
-    !is_name && (is_alone || line.ends_with(':') || numbers_people || is_header(','))
+    let is_header = |divider| {
+        let is_known = |cell: &str| is_people_header(cell) || is_number_header(cell);
+        cells(line, divider).count() > 1 && cells(line, divider).all(is_known)
+    };
+    let is_alone = is_people_header(line) || is_account_header(line);
+    line.len() <= MAX_READ_BYTES
+        && !is_name
+        && (is_alone || line.ends_with(':') || is_header(',') || is_header('\t'))
+}
+
+/// Whether a cell is the head of a column of numbers.
+fn is_number_header(cell: &str) -> bool {
+    const WORDS: [&str; 8] = ["nr", "no", "nº", "n°", "№", "#", "num", "number"];
+    let word = cell.trim_end_matches('.').to_lowercase();
+    WORDS.contains(&word.as_str())
 }
 
 /// Whether a line tells how many there are: `Total: 25`.

@@ -6,6 +6,10 @@ fn names(text: &str) -> Vec<String> {
     UsernameList::of_lines(text.as_bytes(), None).unwrap().names
 }
 
+fn pasted(lines: &[&str]) -> UsernameList {
+    UsernameList::of_lines(lines.join("\n").as_bytes(), None).unwrap()
+}
+
 #[test]
 fn lines_end_in_any_way() {
     for text in [
@@ -132,12 +136,50 @@ fn nobody_is_taken_for_a_head() {
         "Student 7",
         "Nomi",
         "Ann Name",
+        "Menon",
+        "Ad",
+        "Zak\tSmith",
+        "Adi\tKumar",
+        "Menon\tPriya",
+        "James\tLast",
+        "Lehrer\tTom",
+        "Person\tAnna",
     ] {
-        let list = UsernameList::of_texts([name, "Joel"]).unwrap();
+        let text = format!("{name}\nJoel");
+        let list = UsernameList::of_lines(text.as_bytes(), None).unwrap();
         assert_eq!(list.names, [name, "Joel"]);
         assert_eq!(list.cleaned(), None);
     }
     assert_eq!(names("Name"), ["Name"]);
+}
+
+#[test]
+fn what_is_given_as_names_one_by_one_are_names() {
+    let names = ["Student", "Teacher", "Total: 2"].map(str::to_owned);
+    let list = UsernameList::of_texts(names.to_vec()).unwrap();
+    assert_eq!(list.names, names);
+    assert_eq!(list.cleaned(), None);
+}
+
+#[test]
+fn long_lines_are_no_headers() {
+    let long = format!("{}password", "name,".repeat(1000));
+    assert_eq!(pasted(&[&long, "Kim"]).names, [long.as_str(), "Kim"]);
+    assert_eq!(listed_name(&long), Err(ListedNameError::TableRow));
+}
+
+#[test]
+fn lines_that_may_hold_a_password_are_not_shown() {
+    for (line, expected) in [
+        ("mira@x.example", true),
+        ("mira@x.example hunter2secret9", false),
+        ("<td>Mira</td><td>hunter2secret9</td>", false),
+        ("Mira;hunter2secret9", false),
+        ("J\u{fffd}rg", true),
+    ] {
+        let error = listed_name(line).unwrap_err();
+        assert_eq!(is_shown(line, &error), expected, "{line}");
+    }
 }
 
 #[test]
@@ -147,6 +189,21 @@ fn what_begins_as_another_kind_is_refused() {
         (" <HTML>\nMira", UsernameListError::WebPage),
         ("email,password,username\nx", UsernameListError::Table),
         ("Name;E-Mail\nx", UsernameListError::Table),
+        (
+            "Password\nblue river 41 fox\ngreen hill 52 owl",
+            UsernameListError::Table,
+        ),
+        ("Passwort:\nblue river 41 fox", UsernameListError::Table),
+        ("Passwörter\nblue river 41 fox", UsernameListError::Table),
+        (
+            "User / Pass\nMira / hunter2secret9",
+            UsernameListError::Table,
+        ),
+        (
+            "Student list\nUsername,Password\nMira,hunter2secret9",
+            UsernameListError::Table,
+        ),
+        ("sep=;\nMira", UsernameListError::Table),
         ("Vorname\tNachname\tPasswort\nx", UsernameListError::Table),
     ] {
         assert_eq!(
@@ -163,6 +220,12 @@ fn a_line_that_is_plainly_something_else_is_no_name() {
         ("mira@x.example", ListedNameError::Address),
         ("Mira Holt <mira@x.example>", ListedNameError::Address),
         ("mailto:mira@x.example", ListedNameError::Address),
+        ("email:mira@x.example", ListedNameError::Address),
+        ("mira@x.example:hunter2secret9", ListedNameError::Address),
+        ("mira@x.example / hunter2secret9", ListedNameError::Address),
+        ("Write to mira@x.example.", ListedNameError::Address),
+        ("Ann &amp; Kim", ListedNameError::Markup),
+        ("J&#252;rgen", ListedNameError::Markup),
         ("mira＠x.example", ListedNameError::Address),
         (
             "mira@x.example,four green boats 4",
@@ -173,6 +236,12 @@ fn a_line_that_is_plainly_something_else_is_no_name() {
         ("Holt\tMira\t7A", ListedNameError::TableRow),
         ("48213\tMira", ListedNameError::TableRow),
         ("Holt;Mira", ListedNameError::TableRow),
+        ("Mira | 7A", ListedNameError::TableRow),
+        ("Mira | Holt", ListedNameError::TableRow),
+        ("Holt, Mira, 7A", ListedNameError::TableRow),
+        ("Tom,Ann,Kim", ListedNameError::TableRow),
+        ("Tom Reed,four green boats 4", ListedNameError::TableRow),
+        ("Nr,Name,Klasse", ListedNameError::TableRow),
     ] {
         assert_eq!(listed_name(line), Err(expected), "{line:?}");
     }
@@ -181,11 +250,36 @@ fn a_line_that_is_plainly_something_else_is_no_name() {
         ("Mira @ Home", "Mira @ Home"),
         ("Jo <3", "Jo <3"),
         ("Holt, Mira", "Holt, Mira"),
+        ("Ann & Kim;", "Ann & Kim;"),
         ("Mira;", "Mira;"),
         ("12345", "12345"),
     ] {
         assert_eq!(listed_name(line).unwrap().as_str(), name);
     }
+}
+
+#[test]
+fn a_corrected_list_of_errors_is_a_list() {
+    for text in [
+        "username,error_code,error\r\nJo Marsh,username_invalid,\"This holds an address, and\"\r\n\"Doe, \"\"JJ\"\"\",,\r\n",
+        "username;error_code;error\r\nJo Marsh;username_invalid;This\r\nDoe, \"JJ\";;\r\n;username_invalid;x\r\n",
+        "\u{feff}username\terror_code\terror\nJo Marsh\tusername_invalid\tThis\nDoe, \"JJ\"\t\t\n\u{1a}",
+        "username,error_code,error,,\nJo Marsh,username_invalid,\"This\nis\",,\n\"Doe, \"\"JJ\"\"\",,,,",
+    ] {
+        let list = UsernameList::of_lines(text.as_bytes(), None).unwrap();
+        assert_eq!(list.names, ["Jo Marsh", "Doe, \"JJ\""], "{text}");
+        let skipped = &list.cleaned().unwrap().skipped;
+        assert_eq!((skipped[0].line, skipped[0].text.as_str()), (1, "username"));
+    }
+    assert_eq!(
+        names("username,error_code,error\n'=Jo,,\n'Ann,,\n"),
+        ["=Jo", "'Ann"]
+    );
+    let of_accounts = b"email,username,error_code,error\nx,y,,\n";
+    assert_eq!(
+        UsernameList::of_lines(of_accounts, None),
+        Err(UsernameListError::Table)
+    );
 }
 
 #[test]
@@ -208,13 +302,13 @@ fn the_total_below_is_passed_over() {
         "Yhteensä 2.",
         "Total;2",
     ] {
-        let list = UsernameList::of_texts(["Mira", "Joel", total]).unwrap();
+        let list = pasted(&["Mira", "Joel", total]);
         assert_eq!(list.names, ["Mira", "Joel"], "{total}");
         let skipped = &list.cleaned().unwrap().skipped;
         assert_eq!((skipped[0].line, skipped[0].text.as_str()), (3, total));
     }
     for name in ["Total", "Sum 41 Rivers", "Total Recall", "25"] {
-        let list = UsernameList::of_texts(["Mira", name]).unwrap();
+        let list = pasted(&["Mira", name]);
         assert_eq!(list.names, ["Mira", name]);
     }
     assert_eq!(names("Total: 25"), ["Total: 25"]);

@@ -1,5 +1,7 @@
 //! Manual creation: a list of names, as JSON or one a line (`docs/imports.md`).
 
+use std::sync::Arc;
+
 use actix_web::HttpResponse;
 use actix_web::web::{self, Bytes};
 
@@ -76,7 +78,7 @@ fn options_of(fields: Fields) -> Result<Options> {
 }
 
 /// Makes an import of a list of names. The permit is asked for before the body is read, and again
-/// when it has arrived; a long list is parsed on the thread that stores it.
+/// when it has arrived; a long list is parsed before the transaction, off the threads that serve.
 ///
 /// # Errors
 /// As [`from_usernames::submit`], and `idempotency_conflict`.
@@ -91,13 +93,17 @@ pub(super) async fn create(
         .run(|tx, permit| imports::require_any_reach(tx, &permit))
         .await?;
     let body = receive(payload).await?;
+    let parse = move || Ok::<_, Error>((format.parse(&body)?, sha256(&body)));
+    let parsed = tokio::task::spawn_blocking(parse).await;
+    let (parsed, digest) = parsed.map_err(Error::internal)??;
+    let parsed = Arc::new(parsed);
     let execution = request.change(move |tx, permit| {
-        let idempotency = unread.with_digest(&sha256(&body));
-        let (list, options) = format.parse(&body)?;
+        let idempotency = unread.with_digest(&digest);
+        let (list, options) = parsed.as_ref();
         let (groups, account_type) = (&options.groups, options.account_type);
         permit.require_reach_of_repetition(tx.connection, groups, account_type)?;
         idempotency.execute(tx, |tx| {
-            let import = from_usernames::submit(tx, &permit, &list, &options)?;
+            let import = from_usernames::submit(tx, &permit, list, options)?;
             accepted(import, tx.now())
         })
     });

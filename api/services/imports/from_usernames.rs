@@ -8,7 +8,7 @@ use super::{ImportWithCounts, require_any_reach};
 use crate::domain::imports::ImportSource;
 use crate::domain::row_error::RowError;
 use crate::domain::spreadsheet::ReadOptions;
-use crate::domain::username_list::{ListedNameError, UsernameList, UsernameListError, listed_name};
+use crate::domain::username_list::{UsernameList, UsernameListError, is_shown, listed_name};
 use crate::error::{Code, Error, Result};
 use crate::services::authorization::{ManageImports, Permit};
 use crate::services::unit_of_work::UnitOfWork;
@@ -48,8 +48,7 @@ pub fn submit(
 
 fn validate(number: u32, name: &str) -> ValidatedRow {
     let username = listed_name(name);
-    // Passwords may stand in a row of a table.
-    let is_shown = matches!(&username, Err(error) if *error != ListedNameError::TableRow);
+    let is_shown = matches!(&username, Err(error) if is_shown(name, error));
     ValidatedRow {
         number,
         email: None,
