@@ -180,7 +180,7 @@ async fn create_api_key(
 
 fn new_api_key(body: CreateApiKeyRequest) -> Result<NewApiKey> {
     let mut form = Form::new();
-    let name = form.name("/name", &body.name, MAX_NAME);
+    let name = form.single_line("/name", &body.name, MAX_NAME);
     if body.scopes.is_empty() {
         let detail = "Name at least one scope.".to_owned();
         form.refuse("/scopes", "missing", detail);

@@ -169,7 +169,7 @@ pub struct UpdateAppRequest {
 impl CreateAppRequest {
     fn parse(self) -> Result<NewApp> {
         let mut form = Form::new();
-        let name = form.name("/name", &self.name, MAX_CONNECTION_NAME);
+        let name = form.single_line("/name", &self.name, MAX_CONNECTION_NAME);
         let given = GivenClient {
             id: Some(self.client_id.trim().to_owned()),
             secret: trimmed(&self.client_secret),
@@ -195,14 +195,17 @@ impl CreateAppRequest {
 impl UpdateAppRequest {
     fn require_good_fields(&self) -> Result<()> {
         let mut form = Form::new();
-        if let Some(name) = &self.name {
-            form.name("/name", name, MAX_CONNECTION_NAME);
-        }
+        self.given_name(&mut form);
         self.given_client().check(&mut form);
         if form.has_errors() {
             return Err(form.refusal());
         }
         Ok(())
+    }
+
+    fn given_name(&self, form: &mut Form) -> Option<String> {
+        let name = self.name.as_deref()?;
+        form.single_line("/name", name, MAX_CONNECTION_NAME)
     }
 
     fn given_client(&self) -> GivenClient {
@@ -217,6 +220,7 @@ impl UpdateAppRequest {
     /// What changes of this app.
     fn changes_of(&self, known: &App) -> Result<AppChanges> {
         let mut form = Form::new();
+        let name = self.given_name(&mut form);
         let given = self.given_client();
         let authentication = given.authentication.unwrap_or(known.client_authentication);
         let before = SecretBefore::of_client(known.sealed.is_some());
@@ -225,7 +229,7 @@ impl UpdateAppRequest {
             return Err(form.refusal());
         }
         Ok(AppChanges {
-            name: trimmed(&self.name),
+            name,
             client_id: given.id,
             client_authentication: given.authentication,
             client_secret,

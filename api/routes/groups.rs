@@ -147,11 +147,11 @@ async fn create_group(
 ) -> Result<HttpResponse, Problem> {
     let idempotency::Json { idempotency, body } = body;
     let mut form = Form::new();
-    let name = form.name("/name", &body.name, MAX_NAME);
+    let name = form.single_line("/name", &body.name, MAX_NAME);
     let description = body
         .description
         .as_deref()
-        .map(|text| form.name("/description", text, MAX_DESCRIPTION));
+        .map(|text| form.single_line("/description", text, MAX_DESCRIPTION));
     let (Some(name), false) = (name, form.has_errors()) else {
         return Err(form.refusal().into());
     };
@@ -249,10 +249,10 @@ async fn update_group(
 fn group_update(body: &UpdateGroupRequest) -> Result<GroupUpdate, Error> {
     let mut form = Form::new();
     let name = body.name.as_deref();
-    let name = name.and_then(|name| form.name("/name", name, MAX_NAME));
+    let name = name.and_then(|name| form.single_line("/name", name, MAX_NAME));
     let description = body.description.as_ref().map(|description| {
         let text = description.as_deref();
-        text.and_then(|text| form.name("/description", text, MAX_DESCRIPTION))
+        text.and_then(|text| form.single_line("/description", text, MAX_DESCRIPTION))
     });
     if form.has_errors() {
         return Err(form.refusal());

@@ -125,7 +125,7 @@ async fn create_organization(
 ) -> Result<HttpResponse, Problem> {
     let idempotency::Json { idempotency, body } = body;
     let mut form = Form::new();
-    let Some(name) = form.name("/name", &body.name, MAX_NAME) else {
+    let Some(name) = form.single_line("/name", &body.name, MAX_NAME) else {
         return Err(form.refusal().into());
     };
     let new = NewOrganization {
@@ -212,7 +212,7 @@ async fn update_organization(
     let name = body
         .name
         .as_deref()
-        .map(|name| form.name("/name", name, MAX_NAME));
+        .map(|name| form.single_line("/name", name, MAX_NAME));
     let slug = form.take_optional("/slug", body.slug.as_deref().map(Slug::parse));
     if form.has_errors() {
         return Err(form.refusal().into());

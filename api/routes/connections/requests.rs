@@ -188,7 +188,7 @@ impl CreateConnectionRequest {
     /// `validation_failed`, with every field at fault.
     pub fn parse(self) -> Result<(ParsedConnection, GivenProvider)> {
         let mut form = Form::new();
-        let name = form.name("/name", &self.name, MAX_CONNECTION_NAME);
+        let name = form.single_line("/name", &self.name, MAX_CONNECTION_NAME);
         check_hours(&mut form, self.session_hours);
         check_rules(&mut form, self.rules.as_deref().unwrap_or_default());
         let named = UpdateConnectionRequest::naming_provider_of(&self);
@@ -280,15 +280,18 @@ impl UpdateConnectionRequest {
             .is_some_and(ClientAuthentication::shows_key)
     }
 
+    fn given_name(&self, form: &mut Form) -> Option<String> {
+        let name = self.name.as_deref()?;
+        form.single_line("/name", name, MAX_CONNECTION_NAME)
+    }
+
     /// Refuses what is wrong for a connection of this kind.
     ///
     /// # Errors
     /// `validation_failed`, with every field at fault.
     pub fn require_good_fields(&self, kind: ConnectionKind) -> Result<()> {
         let mut form = Form::new();
-        if let Some(name) = &self.name {
-            form.name("/name", name, MAX_CONNECTION_NAME);
-        }
+        self.given_name(&mut form);
         check_hours(&mut form, self.session_hours);
         check_rules(&mut form, self.rules.as_deref().unwrap_or_default());
         let (oidc, saml) = (self.given_oidc(), self.given_saml());
@@ -344,6 +347,7 @@ impl UpdateConnectionRequest {
     ) -> Result<ConnectionChanges> {
         let mut client_secret = SecretChange::Kept;
         let mut form = Form::new();
+        let name = self.given_name(&mut form);
         let names_issuer = self.issuer.is_some() || self.tenant.is_some() || read.is_some();
         let provider = match known_provider(known)? {
             KnownProvider::Oidc(old) => {
@@ -373,7 +377,7 @@ impl UpdateConnectionRequest {
             return Err(form.refusal());
         }
         Ok(ConnectionChanges {
-            name: self.name.map(|name| name.trim().to_owned()),
+            name,
             names_issuer,
             same_provider: self.same_provider,
             provider,

@@ -56,8 +56,13 @@ impl Form {
         parsed.and_then(|parsed| self.take(pointer, parsed))
     }
 
-    /// The name of something, or a line about it, as [`Form::text`]: written as names of people are.
-    pub fn name(&mut self, pointer: &'static str, text: &str, most: usize) -> Option<String> {
+    /// As [`Form::text`], with white space folded as in names of people: the name of something, or a line about it.
+    pub fn single_line(
+        &mut self,
+        pointer: &'static str,
+        text: &str,
+        most: usize,
+    ) -> Option<String> {
         self.text(pointer, &in_one_line(text), most)
     }
 

@@ -116,8 +116,11 @@ both_databases!(what_was_pasted_with_spaces_works, |app| {
     let passed = test(&school, &connection, &provider, json!({ "sub": "1" })).await;
     assert_eq!(passed["status"], "passed", "{passed:#}");
     let path = path_of(&school, &connection);
-    let secret = json!({ "client_secret": format!(" {CLIENT_SECRET} ") });
-    school.admin.patch(&path, secret).await.expect_status(200);
+    let changes = json!({
+        "name": "\u{202e}School  \n accounts\u{202c}", "client_secret": format!(" {CLIENT_SECRET} "),
+    });
+    let changed = school.admin.patch(&path, changes).await.expect_status(200);
+    assert_eq!(changed["name"], "School accounts");
     let passed = test(&school, &connection, &provider, json!({ "sub": "1" })).await;
     assert_eq!(passed["status"], "passed", "{passed:#}");
 });

@@ -48,7 +48,8 @@ both_databases!(operators_make_apps_and_nobody_else, |app| {
         .get("/v1/apps")
         .await
         .expect_problem(401, "not_signed_in");
-    let by_key = json!({ "name": "Entra", "client_authentication": "private_key_jwt" });
+    let by_key =
+        json!({ "name": "\u{202e}Entra\u{202c}\n", "client_authentication": "private_key_jwt" });
     let changed = operator.patch(&path, by_key).await;
     shown["name"] = json!("Entra");
     shown["client_authentication"] = json!("private_key_jwt");
