@@ -1,7 +1,7 @@
 //! Log lines, written at once as long as their reader takes them; else they wait for a thread, and nobody else does.
 
 use std::collections::VecDeque;
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -13,11 +13,11 @@ use crate::error::{Error, Result};
 /// Lines that wait for their reader. Those beyond are lost.
 const MAX_WAITING: usize = 4_096;
 
-/// The bytes that a pipe takes without a wait where it takes any: `PIPE_BUF` of Linux, pipe(7).
-const LONGEST_AT_ONCE: usize = 4_096;
+/// The bytes that a pipe takes without a wait where it takes any: pipe(7).
+const PIPE_BUF: usize = 4_096;
 
 /// How long the end of the process waits for the lines before it.
-const LONGEST_END: Duration = Duration::from_secs(1);
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
 static RUNNING: OnceLock<LogQueue> = OnceLock::new();
 
@@ -50,14 +50,14 @@ impl LogQueue {
 }
 
 /// Waits until what was logged is written, for a second at most.
-pub fn end() {
+pub fn flush() {
     if let Some(LogQueue(queue)) = RUNNING.get() {
         let is_waiting = |waiting: &mut VecDeque<_>| !waiting.is_empty();
         // What is left then is lost.
         drop(
             queue
                 .changed
-                .wait_timeout_while(queue.waiting(), LONGEST_END, is_waiting),
+                .wait_timeout_while(queue.waiting(), FLUSH_TIMEOUT, is_waiting),
         );
     }
 }
@@ -69,7 +69,7 @@ impl Queue {
 
     fn put(&self, line: &[u8]) {
         let mut waiting = self.waiting();
-        if waiting.is_empty() && line.len() <= LONGEST_AT_ONCE && takes_a_line() {
+        if waiting.is_empty() && line.len() <= PIPE_BUF && takes_a_line() {
             write_to_log(line);
         } else if waiting.len() < MAX_WAITING {
             waiting.push_back(line.into());
@@ -96,16 +96,31 @@ impl Queue {
     }
 }
 
-/// Whether [`LONGEST_AT_ONCE`] bytes are written without a wait.
+/// Whether [`PIPE_BUF`] bytes are written without a wait.
 fn takes_a_line() -> bool {
-    let stderr = io::stderr();
-    let mut polled = [PollFd::new(&stderr, PollFlags::OUT)];
-    matches!(poll(&mut polled, Some(&Timespec::default())), Ok(1))
+    wait_for_reader(Some(&Timespec::default()))
 }
 
-/// A line that cannot be written costs nothing but itself.
-fn write_to_log(line: &[u8]) {
-    let _ = io::stderr().write_all(line);
+/// Whether the reader takes something, or is gone, within this time; none is without an end.
+fn wait_for_reader(timeout: Option<&Timespec>) -> bool {
+    let stderr = io::stderr();
+    let mut polled = [PollFd::new(&stderr, PollFlags::OUT)];
+    matches!(poll(&mut polled, timeout), Ok(1))
+}
+
+/// Writes a line. Where standard error does not block, as some supervisors leave it, its reader is waited for; a line that
+/// cannot be written otherwise costs nothing but itself.
+fn write_to_log(mut line: &[u8]) {
+    while !line.is_empty() {
+        match io::stderr().write(line) {
+            Ok(written) => line = line.get(written..).unwrap_or_default(),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                wait_for_reader(None);
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(_) => return,
+        }
+    }
 }
 
 impl Write for LogQueue {

@@ -52,7 +52,7 @@ pub fn start_logging(config: &Config) -> Result<()> {
 /// Ends traces and logs: what waits is sent and written, for as long as a process may take to end.
 pub fn end() {
     traces::end();
-    log_queue::end();
+    log_queue::flush();
 }
 
 /// Leaves out what the framework logs as an error of ours where a stranger sends what is no HTTP, unless

@@ -1,10 +1,12 @@
 //! Disks and files, and a log that cannot be written.
 
 use std::fs::File;
+use std::io::Read as _;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection as _;
+use rustix::fs::{OFlags, fcntl_setfl};
 use serde_json::json;
 
 use crate::support::App;
@@ -140,6 +142,29 @@ fn a_log_whose_reader_does_not_read_costs_nothing_but_the_log() {
     process.terminate();
     assert!(process.wait().success());
     drop(reader);
+}
+
+#[test]
+fn a_log_that_does_not_block_is_written_when_its_reader_reads_on() {
+    let installation = Installation::on_sqlite();
+    let (mut reader, writer) = std::io::pipe().expect("no pipe");
+    fcntl_setfl(&writer, OFlags::NONBLOCK).expect("the pipe stays as it is");
+    let process = installation.start_logging_to(Stdio::from(writer));
+    block_on(async {
+        for _ in 0..1_500 {
+            process.get("/health/live", "").await.expect_status(200);
+        }
+    });
+    let log = std::thread::spawn(move || {
+        let mut log = String::new();
+        reader.read_to_string(&mut log).expect("no log");
+        log
+    });
+    process.terminate();
+    assert!(process.wait().success());
+    let log = log.join().expect("no log");
+    let requests = log.lines().filter(|line| line.contains("\"status\":200"));
+    assert_eq!(requests.count(), 1_500);
 }
 
 #[test]
