@@ -148,11 +148,11 @@ pub fn is_of_others(connection: &mut Connection) -> Result<bool> {
     Ok(answer.value)
 }
 
-/// The columns of the tables, those of the search index's own tables not among them.
+/// The columns of the tables, those that the search index keeps for itself not among them.
 const COLUMNS_OF_SQLITE: &str = "
     SELECT tables.name || '.' || columns.name AS name
     FROM pragma_table_list tables JOIN pragma_table_info(tables.name) columns
-    WHERE tables.schema = 'main' AND tables.type = 'table' AND tables.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
+    WHERE tables.schema = 'main' AND tables.type IN ('table', 'virtual') AND tables.name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
 
 const COLUMNS_OF_POSTGRES: &str = "
     SELECT tables.relname || '.' || columns.attname AS name
@@ -161,18 +161,32 @@ const COLUMNS_OF_POSTGRES: &str = "
     JOIN pg_attribute columns ON columns.attrelid = tables.oid AND columns.attnum > 0 AND NOT columns.attisdropped
     WHERE known.oid = to_regclass('__diesel_schema_migrations')";
 
-/// The columns, each behind the name of its table, that the migrations make and the database lacks.
+/// What the migrations make and the database lacks: tables, and columns of the others.
 ///
 /// # Errors
 /// As [`time`].
-pub fn missing_columns(connection: &mut Connection) -> Result<Vec<String>> {
+pub fn missing_from_schema(connection: &mut Connection) -> Result<Vec<String>> {
     let new = SqliteConnection::establish(":memory:").map_err(Error::unavailable)?;
     let mut new = Connection::Sqlite(new);
     migrations::run(&mut new, Timestamp::EPOCH)?;
-    let there = columns(connection)?;
-    Ok(columns(&mut new)?.difference(&there).cloned().collect())
+    let (made, there) = (columns(&mut new)?, columns(connection)?);
+    let tables: BTreeSet<&str> = there.iter().map(|column| table_of(column)).collect();
+    let missing = made.difference(&there);
+    let mut missing: Vec<String> = missing
+        .map(|column| match table_of(column) {
+            table if tables.contains(table) => format!("column {column}"),
+            table => format!("table {table}"),
+        })
+        .collect();
+    missing.dedup();
+    Ok(missing)
 }
 
+fn table_of(column: &str) -> &str {
+    column.split_once('.').map_or(column, |(table, _)| table)
+}
+
+/// The columns, each behind the name of its table.
 fn columns(connection: &mut Connection) -> Result<BTreeSet<String>> {
     let select = match connection {
         Connection::Sqlite(_) => COLUMNS_OF_SQLITE,

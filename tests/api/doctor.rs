@@ -256,7 +256,7 @@ fn what_somebody_took_from_the_schema_is_told() {
         let taken = "DROP TABLE grants; ALTER TABLE organizations DROP COLUMN kind";
         connection.batch_execute(taken).expect("nothing is taken");
         drop(connection);
-        let words = ["grants.group_id", "organizations.kind", "back-up"];
+        let words = ["table grants,", "column organizations.kind", "back-up"];
         Report::of(&installation)
             .tells("schema", "failure", &words)
             .ends("failure");

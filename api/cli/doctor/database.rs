@@ -155,14 +155,14 @@ fn schema(connection: &mut Connection) -> Result<Finding> {
 }
 
 fn current(connection: &mut Connection) -> Result<Finding> {
-    let missing = inspection::missing_columns(connection)?;
+    let missing = inspection::missing_from_schema(connection)?;
     if !missing.is_empty() {
         return Ok(Check::Schema.failure(
             format!(
-                "it is this version's, and somebody has taken from it: {}",
+                "what this version needs is missing, though it was made: {}",
                 missing.join(", ")
             ),
-            "Restore the back-up from before that, or put back what was taken (docs/operations.md)",
+            "Restore the back-up from before somebody took it (docs/operations.md)",
         ));
     }
     Ok(match copied_tables::require_served(connection) {

@@ -11,7 +11,7 @@ use crate::error::{Code, Error, Result};
 use crate::store::migrations::{self, SchemaVersion};
 use crate::store::pool::{connect, make_private};
 use crate::store::transaction::lift_bounds;
-use crate::store::{Connection, copied_tables};
+use crate::store::{Connection, copied_tables, inspection};
 
 /// The database that is copied, which nobody else changes while this exists, and the one that it is copied into.
 pub struct Ends {
@@ -85,7 +85,7 @@ pub(super) fn tables(source: &mut Connection, target: &mut Connection) -> Result
 /// Lets a database be served again that was copied into another one; `false` where it was not.
 ///
 /// # Errors
-/// One that is not there or away, or whose schema is not this version's.
+/// One that is not there or away, or whose schema is not this version's, or not all of it.
 pub fn reopen(url: &DatabaseUrl) -> Result<bool> {
     let end = "database";
     require_file(end, url)?;
@@ -147,7 +147,7 @@ pub(super) fn of_end(end: &str, error: &dyn std::fmt::Display) -> Error {
 
 fn require_current(end: &str, connection: &mut Connection) -> Result<()> {
     match migrations::version(connection)? {
-        SchemaVersion::Current => Ok(()),
+        SchemaVersion::Current => require_complete(end, connection),
         SchemaVersion::Older | SchemaVersion::Newer(_) => {
             let detail = format!(
                 "the {end}: its schema is not that of this version of Rollcall. Bring it up to date with \
@@ -156,6 +156,19 @@ fn require_current(end: &str, connection: &mut Connection) -> Result<()> {
             Err(Error::refused(Code::Unavailable, detail))
         }
     }
+}
+
+fn require_complete(end: &str, connection: &mut Connection) -> Result<()> {
+    let missing = inspection::missing_from_schema(connection)?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let detail = format!(
+        "the {end}: its schema lacks what this version needs: {}. Restore the back-up from before somebody took it \
+         (docs/operations.md)",
+        missing.join(", ")
+    );
+    Err(Error::refused(Code::Unavailable, detail))
 }
 
 /// Locks the tables of PostgreSQL against changes until the connection ends; others go on reading. The embedded

@@ -143,6 +143,39 @@ fn what_is_not_the_same_is_found_and_named() {
 }
 
 #[test]
+fn a_source_that_lacks_a_table_or_a_column_is_refused_and_nothing_is_made() {
+    let Some(server) = postgres::server() else {
+        return;
+    };
+    let taken = "DROP TABLE audit_events; ALTER TABLE groups DROP COLUMN description";
+    let folder = tempfile::tempdir().unwrap();
+    let embedded = populated(folder.path());
+    execute(&embedded, taken);
+    let empty = server.create_database(None);
+    let damaged = Installation::on_postgres().unwrap();
+    printed(&damaged.run(&["migrate"]));
+    let url = &damaged.settings()["database_url"];
+    execute(url, taken);
+    let file = folder.path().join("other.sqlite");
+    for (source, target) in [
+        (&embedded, &empty.url),
+        (url, &format!("sqlite:{}", file.display())),
+    ] {
+        let words = told(&copy(source, target));
+        for part in [
+            "the source: ",
+            "column groups.description",
+            "table audit_events",
+            "back-up",
+        ] {
+            assert!(words.contains(part), "{words}");
+        }
+    }
+    assert!(!file.exists());
+    execute(&empty.url, "CREATE TABLE accounts (nothing int)");
+}
+
+#[test]
 fn a_source_is_served_again_when_it_is_reopened_only() {
     let Some(server) = postgres::server() else {
         return;
