@@ -72,7 +72,7 @@ pub struct State {
     pub uploads: Uploads,
     /// Questions to the domain name system, few at a time of each organization.
     pub lookups: Lookups,
-    /// Requests at work, fewer of each organization than there can be.
+    /// Bounds how many requests of one organization use the database at a time.
     pub organization_places: OrganizationPlaces,
     /// Whether this process is one to send requests to.
     pub status: ProcessStatus,

@@ -11,14 +11,11 @@ use tokio::time::timeout_at;
 use crate::domain::ids::OrganizationId;
 use crate::error::{Error, Result};
 
-/// The fewest at a time of one organization.
-const LEAST: usize = 2;
-
 /// The places of this process; clones share them.
 #[derive(Clone)]
 pub struct OrganizationPlaces {
-    of_one: usize,
-    taken: Arc<Mutex<HashMap<OrganizationId, Arc<Semaphore>>>>,
+    per_organization: usize,
+    semaphores: Arc<Mutex<HashMap<OrganizationId, Arc<Semaphore>>>>,
 }
 
 /// A place, until it is dropped.
@@ -28,15 +25,16 @@ pub struct OrganizationPlace {
 }
 
 impl OrganizationPlaces {
-    /// Less than half of the requests that can be at work, which is less than one serving thread has of them.
+    /// Less than half of the requests that can be at work, which is less than one serving thread has of them. Of one or
+    /// two it is one.
     pub fn among(requests: usize) -> Self {
         Self {
-            of_one: (requests.saturating_sub(1) / 2).max(LEAST),
-            taken: Arc::default(),
+            per_organization: (requests.saturating_sub(1) / 2).max(1),
+            semaphores: Arc::default(),
         }
     }
 
-    /// A place for a request of this organization, for which it waits until then.
+    /// A place for a request of this organization. It waits for it until `deadline`.
     ///
     /// # Errors
     /// `unavailable` where the organization's other requests keep all.
@@ -58,22 +56,25 @@ impl OrganizationPlaces {
     }
 
     fn of(&self, organization: OrganizationId) -> Arc<Semaphore> {
-        let mut taken = self.lock();
-        let free = taken.entry(organization);
-        free.or_insert_with(|| Arc::new(Semaphore::new(self.of_one)))
+        let mut semaphores = self.lock();
+        let places = semaphores.entry(organization);
+        places
+            .or_insert_with(|| Arc::new(Semaphore::new(self.per_organization)))
             .clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<OrganizationId, Arc<Semaphore>>> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+        self.semaphores
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for OrganizationPlace {
     fn drop(&mut self) {
         self.permit = None;
-        let mut taken = self.places.lock();
-        taken.retain(|_, free| Arc::strong_count(free) > 1);
+        let mut semaphores = self.places.lock();
+        semaphores.retain(|_, places| Arc::strong_count(places) > 1);
     }
 }
 
@@ -86,6 +87,10 @@ mod tests {
 
     #[tokio::test]
     async fn an_organization_has_less_than_half_and_leaves_the_rest_to_others() {
+        for (requests, expected) in [(1, 1), (2, 1), (4, 1), (5, 2), (9, 4)] {
+            let places = OrganizationPlaces::among(requests);
+            assert_eq!(places.per_organization, expected, "{requests}");
+        }
         let places = OrganizationPlaces::among(9);
         let (one, other): (OrganizationId, OrganizationId) = (new_id(), new_id());
         let (soon, now) = (Instant::now() + Duration::from_secs(60), Instant::now());

@@ -28,6 +28,14 @@ pub trait Guard: Sized + Send + 'static {
         None
     }
 
+    /// This guard, in one of the organization's places.
+    fn within(self, organization: OrganizationId) -> Within<Self> {
+        Within {
+            guard: self,
+            organization,
+        }
+    }
+
     /// Recognises the sender and asks for the permit, then runs `work` as the sender.
     ///
     /// # Errors
@@ -133,6 +141,38 @@ pub trait Guard: Sized + Send + 'static {
             Some(response) => Ok(Prepared::Replayed(Execution::Replayed(response))),
             None => step(tx, permit).map(Prepared::Ready),
         })
+    }
+}
+
+/// A guard of a request that works on an organization which its path names, though that is not what it asks a permit
+/// in: it takes one of the organization's places.
+#[derive(Clone)]
+pub struct Within<G> {
+    guard: G,
+    organization: OrganizationId,
+}
+
+impl<G: Guard> Guard for Within<G> {
+    type Permit = G::Permit;
+
+    fn scope(&self) -> &RequestScope {
+        self.guard.scope()
+    }
+
+    fn organization(&self) -> Option<OrganizationId> {
+        Some(self.organization)
+    }
+
+    fn authorize<T>(
+        &self,
+        tx: &mut UnitOfWork<'_>,
+        work: impl FnOnce(&mut UnitOfWork<'_>, Self::Permit) -> Result<T>,
+    ) -> Result<T> {
+        self.guard.authorize(tx, work)
+    }
+
+    fn lock(&self, tx: &mut UnitOfWork<'_>) -> Result<()> {
+        self.guard.lock(tx)
     }
 }
 

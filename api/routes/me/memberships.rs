@@ -96,6 +96,7 @@ pub(super) async fn leave_organization(
 ) -> Result<HttpResponse, Problem> {
     let organization = path.organization_id;
     request
+        .within(organization)
         .change(move |tx, ()| departures::leave(tx, organization))
         .await?;
     Ok(HttpResponse::NoContent().finish())
