@@ -45,15 +45,21 @@ impl std::str::FromStr for DatabaseUrl {
         if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
             return Err("begins with neither sqlite: nor postgres://");
         }
-        if requires_tls(url) && !cfg!(feature = "postgres-tls") {
-            return Err(
-                "asks for TLS, which this build has not: build it with `--features postgres-tls`, \
-                 or take the container image",
-            );
-        }
+        require_tls_is_built_in(url, cfg!(feature = "postgres-tls"))?;
         require_readable(url)?;
         Ok(Self::Postgres(url.to_owned()))
     }
+}
+
+/// Refuses a URL that asks for TLS where the build has none, in words that tell how to get it.
+fn require_tls_is_built_in(url: &str, is_built_in: bool) -> Result<(), &'static str> {
+    if requires_tls(url) && !is_built_in {
+        return Err(
+            "asks for TLS, which this build has not: build it with `--features postgres-tls`, \
+             or take the container image",
+        );
+    }
+    Ok(())
 }
 
 /// Refuses a URL that libpq cannot take apart: its errors would quote a password in it.
@@ -166,6 +172,7 @@ mod tests {
     fn tls_is_refused_by_a_build_without_it_and_only_then() {
         for mode in ["disable", "allow", "prefer"] {
             let url = format!("postgres://db/r?sslmode={mode}");
+            assert_eq!(require_tls_is_built_in(&url, false), Ok(()), "{url}");
             assert!(url.parse::<DatabaseUrl>().is_ok(), "{url}");
         }
         for parameter in [
@@ -175,9 +182,11 @@ mod tests {
             "ssl=true",
         ] {
             let url = format!("postgres://db/r?connect_timeout=5&{parameter}");
-            let refused = url.parse::<DatabaseUrl>().err();
-            let names_the_feature = refused.is_some_and(|error| error.contains("postgres-tls"));
-            assert_eq!(names_the_feature, !cfg!(feature = "postgres-tls"), "{url}");
+            let refused = require_tls_is_built_in(&url, false).unwrap_err();
+            assert!(refused.contains("postgres-tls"), "{refused}");
+            assert_eq!(require_tls_is_built_in(&url, true), Ok(()), "{url}");
+            let is_built_in = cfg!(feature = "postgres-tls");
+            assert_eq!(url.parse::<DatabaseUrl>().is_ok(), is_built_in, "{url}");
         }
     }
 }
