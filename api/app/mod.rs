@@ -1,6 +1,6 @@
 //! Build and run: the server with its routes, the workers beside it, and how both stop.
 
-mod last_connections;
+mod accept_queue;
 
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
@@ -11,7 +11,7 @@ use actix_web::middleware::{Compress, from_fn};
 use actix_web::{App, HttpServer, web};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use self::last_connections::accept_last_connections;
+use self::accept_queue::drain_accept_queue;
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
 use crate::routes::documentation::{self, Documentation};
@@ -32,7 +32,7 @@ pub struct Running {
     workers: Workers,
     status: ProcessStatus,
     stop_delay: Duration,
-    /// The port once more, for its last moment.
+    /// The listening socket once more, to drain its queue at a stop.
     listener: TcpListener,
 }
 
@@ -151,7 +151,7 @@ impl Stop {
         if signal == SignalKind::terminate() {
             tokio::time::sleep(self.delay).await;
         }
-        accept_last_connections(&self.listener).await;
+        drain_accept_queue(&self.listener).await;
         drop(self.listener);
         drop(self.server.stop(true));
     }

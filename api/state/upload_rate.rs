@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-/// The time after which it can be told how fast a client is; nobody is waited for longer who sends nothing.
+/// The time after which it can be told how fast a client is; a client that sends nothing is given up after it too.
 pub const WINDOW: Duration = Duration::from_secs(15);
 
 /// The time after which it can be told well enough to give its place to somebody who waits.

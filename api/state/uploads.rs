@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-pub use super::upload_rate::WINDOW as LONGEST_SILENCE;
+pub use super::upload_rate::WINDOW as SILENCE_TIMEOUT;
 use super::upload_rate::{Rate, RateMeter};
 use crate::domain::ids::{AccountId, OrganizationId};
 

@@ -4,17 +4,17 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-/// How long the last connections have until they are accepted.
-const MOMENT: Duration = Duration::from_millis(200);
+/// How long the server has to accept what is in the queue.
+const DRAIN_TIME: Duration = Duration::from_millis(200);
 
-/// Has a port take no more connections, and waits until those that it has taken are accepted. Whoever comes now tries
+/// Stops the port from taking new connections, and gives the server 200 ms to accept those that it has taken. Whoever comes now tries
 /// again after a second by itself (RFC 6298, 2.1), and meets who listens there then, if anybody does.
-pub async fn accept_last_connections(listener: &TcpListener) {
+pub async fn drain_accept_queue(listener: &TcpListener) {
     if let Err(error) = refuse_new_connections(listener) {
         tracing::debug!(%error, "the port takes connections until it is closed");
         return;
     }
-    tokio::time::sleep(MOMENT).await;
+    tokio::time::sleep(DRAIN_TIME).await;
 }
 
 /// Drops what begins a connection, by a filter of the kernel: its documentation, "Linux Socket Filtering".
