@@ -16,7 +16,9 @@ use crate::domain::imports::{
     ImportSource, ImportStatus, OnRowError, OnSeatShortage, StoredFailure,
 };
 use crate::domain::organization::{AccountType, GroupRole};
+use crate::domain::spreadsheet::Detected;
 use crate::domain::timestamp::Timestamp;
+use crate::domain::username_list::CleanedList;
 use crate::error::Result;
 
 /// An import as it is kept.
@@ -47,6 +49,24 @@ pub struct Import {
     pub finished_at: Option<Timestamp>,
     pub results_expire_at: Option<Timestamp>,
     pub results_discarded_at: Option<Timestamp>,
+}
+
+impl Import {
+    /// What the file turned out to be; none for a list of names.
+    pub fn detected(&self) -> Option<Detected> {
+        match self.source {
+            ImportSource::Csv => serde_json::from_value(self.detected.0.clone()).ok(),
+            ImportSource::Usernames => None,
+        }
+    }
+
+    /// What was removed from a list of names; none where nothing was, and for a file.
+    pub fn cleaned(&self) -> Option<CleanedList> {
+        match self.source {
+            ImportSource::Csv => None,
+            ImportSource::Usernames => serde_json::from_value(self.detected.0.clone()).ok(),
+        }
+    }
 }
 
 /// What an import ends as.

@@ -19,6 +19,7 @@ use super::output::print;
 use crate::domain::ids::{ImportId, OrganizationId};
 use crate::domain::imports::{OnRowError, OnSeatShortage, StoredFailure};
 use crate::domain::organization::AccountType;
+use crate::domain::shown;
 use crate::domain::slug::Slug;
 use crate::domain::spreadsheet::{Delimiter, Encoding, ReadOptions, SkippedLine};
 use crate::domain::username_list::{CleanedList, UsernameList};
@@ -253,7 +254,7 @@ fn report(arguments: &ImportArguments, finished: &ImportWithCounts) -> String {
         report += &format!(" Their passwords are in {}.", arguments.output.display());
     }
     report.push('\n');
-    report += &told_of_list(finished);
+    report += &list_report(finished);
     if finished.failed() > 0 {
         report += &format!(
             "Rows that failed: {}. Correct them in {} and import that file, with other files for --output and \
@@ -265,14 +266,14 @@ fn report(arguments: &ImportArguments, finished: &ImportWithCounts) -> String {
     report
 }
 
-/// What was taken off a list of names.
-fn told_of_list(finished: &ImportWithCounts) -> String {
-    let told = finished.import.detected.0.clone();
-    let Ok(CleanedList { skipped, marked }) = serde_json::from_value(told) else {
+/// What was removed from a list of names.
+fn list_report(finished: &ImportWithCounts) -> String {
+    let Some(CleanedList { skipped, marked }) = finished.import.cleaned() else {
         return String::new();
     };
     let mut report = String::new();
     for SkippedLine { line, text } in skipped {
+        let text = shown::value(&text);
         report += &format!("Line {line} is no name and was passed over: {text}\n");
     }
     if marked > 0 {

@@ -68,7 +68,8 @@ pub async fn create_import(
 /// For people without an address (manual creation): Rollcall makes up a login address
 /// (`jane-doe@hill-road.login.invalid`, numbered where it is or ever was taken) and a password for each.
 /// The list is JSON, or `text/plain` with one name a line and the options as query parameters: up to
-/// 10,000 names and 8 MiB. Blank lines are skipped, and two people may share a name.
+/// 10,000 names and 8 MiB. Blank lines are skipped, and two people may share a name. Bullets, numbers of the list, a
+/// heading and a total are removed, and `cleaned` tells of them. The `errors.csv` of a list is taken as a list again.
 ///
 /// Every name becomes an account or gets an error of its own, as the rows of a file do.
 #[utoipa::path(

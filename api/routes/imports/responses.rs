@@ -69,7 +69,7 @@ pub struct ImportBody {
     mode: ImportMode,
     /// What the file turned out to be; `null` for a list of names.
     detected: Option<Detected>,
-    /// What was taken off a list of names, as it is no part of any; `null` where nothing was, and for a file.
+    /// What was removed from a list of names; `null` if nothing was, and for a file.
     cleaned: Option<CleanedList>,
     status: ImportStatus,
     /// Why it failed; `null` otherwise.
@@ -121,18 +121,13 @@ impl ImportBody {
             by_outcome: found.by_outcome,
         };
         let import = found.import;
-        let told = import.detected.0;
-        let (detected, cleaned) = match import.source {
-            ImportSource::Csv => (serde_json::from_value(told).ok(), None),
-            ImportSource::Usernames => (None, serde_json::from_value(told).ok()),
-        };
         Self {
             id: import.id,
             source: import.source,
             account_type: import.account_type,
             mode: ImportMode::Commit,
-            detected,
-            cleaned,
+            detected: import.detected(),
+            cleaned: import.cleaned(),
             status: import.status,
             failure: import.failure,
             counts,

@@ -17,7 +17,7 @@ use crate::routes::extract::{Guard as _, InOrganization};
 use crate::services::authorization::ManageImports;
 use crate::services::idempotency::Execution;
 use crate::services::imports::submission::Options;
-use crate::state::uploads::{LONGEST_SILENCE, UploadPlace};
+use crate::state::uploads::{SILENCE_TIMEOUT, UploadPlace};
 
 /// Makes an import of an uploaded file.
 ///
@@ -182,7 +182,7 @@ async fn in_time<T>(
 ) -> Result<T> {
     place.waits();
     let next = tokio::select! {
-        next = tokio::time::timeout(LONGEST_SILENCE, next) => next,
+        next = tokio::time::timeout(SILENCE_TIMEOUT, next) => next,
         () = place.taken_back() => return Err(place_taken_back()),
     };
     match next {

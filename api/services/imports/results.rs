@@ -10,8 +10,7 @@ use crate::domain::events::ImportEvent;
 use crate::domain::ids::ImportId;
 use crate::domain::imports::{ImportSource, RowEnd, RowOutcome};
 use crate::domain::spreadsheet::{
-    Cell, CsvWriter, Delimiter, Detected, ERROR_COLUMNS, columns_before_errors, is_formula_like,
-    restore,
+    Cell, CsvWriter, Delimiter, ERROR_COLUMNS, columns_before_errors, is_formula_like, restore,
 };
 use crate::error::{Code, Error, Result};
 use crate::services::authorization::{Permit, ReadImports};
@@ -81,7 +80,7 @@ pub fn open(
     })?;
     let (header, former_errors) = original_header(&import)?;
     Ok(Download {
-        password_column: password_column(&import, &header)?,
+        password_column: password_column(&import, &header),
         header,
         former_errors,
         import,
@@ -268,14 +267,9 @@ fn original_header(import: &Import) -> Result<(Vec<String>, usize)> {
     }
 }
 
-fn password_column(import: &Import, header: &[String]) -> Result<Option<usize>> {
-    if import.source == ImportSource::Usernames {
-        return Ok(None);
-    }
-    let detected: Option<Detected> =
-        serde_json::from_value(import.detected.0.clone()).map_err(Error::internal)?;
-    let name = detected.and_then(|detected| detected.columns.password);
-    Ok(name.and_then(|name| header.iter().position(|cell| *cell == name)))
+fn password_column(import: &Import, header: &[String]) -> Option<usize> {
+    let name = import.detected()?.columns.password?;
+    header.iter().position(|cell| *cell == name)
 }
 
 enum Field {

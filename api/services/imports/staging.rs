@@ -48,7 +48,7 @@ pub struct Staged {
 pub struct FileLayout {
     /// What a file turned out to be.
     pub detected: Option<Detected>,
-    /// What was taken off a list of names.
+    /// What was removed from a list of names.
     pub cleaned: Option<CleanedList>,
     /// The names of the columns of the original cells.
     pub header: Vec<String>,
@@ -57,16 +57,16 @@ pub struct FileLayout {
 }
 
 impl FileLayout {
-    /// What is told of the file, or of the list.
+    /// What was detected of the file, or removed from the list, as it is kept.
     ///
     /// # Errors
     /// Where it cannot be written as JSON.
-    pub fn told(&self) -> Result<JsonColumn> {
-        let told = match &self.cleaned {
+    pub fn detected_json(&self) -> Result<JsonColumn> {
+        let json = match &self.cleaned {
             Some(cleaned) => serde_json::to_value(cleaned),
             None => serde_json::to_value(&self.detected),
         };
-        told.map(JsonColumn).map_err(Error::internal)
+        json.map(JsonColumn).map_err(Error::internal)
     }
 }
 

@@ -207,7 +207,7 @@ fn accepted(
         on_seat_shortage: options.on_seat_shortage,
         generate_missing_passwords: options.generate_missing_passwords,
         must_change_password: options.must_change_password,
-        detected: staged.layout.told()?,
+        detected: staged.layout.detected_json()?,
         header: JsonColumn(json!(staged.layout.header)),
         rows_total: staged.rows,
         seats_reserved: seats,
