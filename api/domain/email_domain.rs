@@ -59,7 +59,7 @@ impl utoipa::PartialSchema for EmailDomain {
     fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
         utoipa::openapi::ObjectBuilder::new()
             .schema_type(utoipa::openapi::schema::Type::String)
-            .description(Some("What stands behind the @ of an address."))
+            .description(Some("What stands after the @ of an address."))
             .max_length(Some(254))
             .examples(["school.example"])
             .into()

@@ -6,7 +6,7 @@ use idna::AsciiDenyList;
 use idna::uts46::{DnsLength, Hyphens, Uts46};
 
 use super::characters::is_letter_or_digit;
-use super::error::{EmailAddressError, invalid, unseen};
+use super::error::{EmailAddressError, invalid, invisible_or_lost};
 
 const NO_IP_ADDRESS: &str = "Behind the @ stands a domain name, not an IP address.";
 
@@ -16,7 +16,7 @@ const NO_IP_ADDRESS: &str = "Behind the @ stands a domain name, not an IP addres
 /// Where mail cannot be sent there.
 pub(in crate::domain) fn canonical_domain(text: &str) -> Result<String, EmailAddressError> {
     if text.is_empty() {
-        return Err(invalid("Nothing stands behind the @."));
+        return Err(invalid("Nothing stands after the @."));
     }
     if text.starts_with('[') {
         return Err(invalid(NO_IP_ADDRESS));
@@ -45,7 +45,7 @@ pub(super) fn in_own_script(domain: &str) -> Cow<'_, str> {
 }
 
 fn no_domain(text: &str) -> EmailAddressError {
-    match (unseen(text), wrong_in_domain(text)) {
+    match (invisible_or_lost(text), wrong_in_domain(text)) {
         (Some(reason), _) => invalid(reason),
         (None, Some(character)) => EmailAddressError::WrongInDomain { character },
         (None, None) => invalid(domain_fault(text)),
@@ -56,11 +56,11 @@ fn no_domain(text: &str) -> EmailAddressError {
 fn domain_fault(domain: &str) -> &'static str {
     let mut labels = domain.split('.');
     if labels.clone().any(str::is_empty) {
-        "The domain behind the @ has a dot too many, at its start, at its end or in a row."
+        "The domain after the @ starts or ends with a dot, or has two in a row."
     } else if labels.any(|label| label.starts_with('-') || label.ends_with('-')) {
-        "The domain behind the @ has a hyphen at the start or the end of a part."
+        "The domain after the @ has a hyphen at the start or the end of a part."
     } else {
-        "What stands behind the @ is not a domain name."
+        "What stands after the @ is not a domain name."
     }
 }
 
@@ -94,7 +94,7 @@ fn is_domain_sign(c: char) -> bool {
 /// IPv4 address (RFC 3696, section 2).
 fn require_public_shape(domain: &str) -> Result<(), EmailAddressError> {
     let (_, top_level) = domain.rsplit_once('.').ok_or(invalid(
-        "The domain behind the @ is not complete, as in jane@example.org.",
+        "The domain after the @ is not complete, as in jane@example.org.",
     ))?;
     if top_level.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(invalid(NO_IP_ADDRESS));

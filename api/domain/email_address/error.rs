@@ -22,7 +22,7 @@ pub enum EmailAddressError {
         character: char,
     },
     /// Its domain has a character that domains do not have.
-    #[error("{}", words_of_character("The domain behind the @", *character))]
+    #[error("{}", words_of_character("The domain after the @", *character))]
     WrongInDomain {
         /// The first of them.
         character: char,
@@ -46,8 +46,8 @@ pub(super) const fn invalid(reason: &'static str) -> EmailAddressError {
     EmailAddressError::Invalid { reason }
 }
 
-/// What nobody sees in an address, and what a program has lost.
-pub(super) fn unseen(text: &str) -> Option<&'static str> {
+/// The message for a character that is invisible, or was lost.
+pub(super) fn invisible_or_lost(text: &str) -> Option<&'static str> {
     if text.contains(char::REPLACEMENT_CHARACTER) {
         Some("The address has a character that was lost when its file was saved or read.")
     } else if text.contains(|c| is_invisible(c) || c.is_control()) {

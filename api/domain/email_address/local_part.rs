@@ -3,7 +3,7 @@
 use unicode_normalization::UnicodeNormalization;
 
 use super::characters::is_letter_or_digit;
-use super::error::{EmailAddressError, invalid, unseen};
+use super::error::{EmailAddressError, invalid, invisible_or_lost};
 
 /// The longest part before the `@`, in bytes (RFC 5321, 4.5.3.1.1).
 pub const MAX_LOCAL_PART_BYTES: usize = 64;
@@ -32,9 +32,9 @@ fn local_part_fault(local_part: &str) -> Option<&'static str> {
     if local_part.is_empty() {
         Some("Nothing stands before the @.")
     } else if local_part.split('.').any(str::is_empty) {
-        Some("The part before the @ has a dot too many, at its start, at its end or in a row.")
+        Some("The part before the @ starts or ends with a dot, or has two in a row.")
     } else {
-        unseen(local_part)
+        invisible_or_lost(local_part)
     }
 }
 

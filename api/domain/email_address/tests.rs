@@ -106,7 +106,7 @@ fn other_notations_get_a_hint() {
 fn local_parts_are_dot_atoms() {
     assert!(reason("@x.org").contains("before the @"));
     for local_part in ".jane jane. jane..doe .".split(' ') {
-        assert!(reason(&format!("{local_part}@x.org")).contains("dot too many"));
+        assert!(reason(&format!("{local_part}@x.org")).contains("starts or ends with a dot"));
     }
     for local_part in r#""jane" jane(home) a:b a[b] a\b"#.split(' ') {
         assert!(reason(&format!("{local_part}@x.org")).contains("has no “"));
@@ -154,24 +154,24 @@ fn look_alikes_are_named_with_what_was_meant() {
 
 #[test]
 fn domains_are_names_with_a_top_level() {
-    assert!(reason("jane@").contains("behind the @"));
+    assert!(reason("jane@").contains("after the @"));
     assert!(reason("jane@localhost").contains("not complete"));
     for domain in "127.0.0.1 [127.0.0.1] [IPv6:::1] x.123".split(' ') {
         assert!(reason(&format!("jane@{domain}")).contains("IP address"));
     }
     for (domain, words) in [
-        (".org", "behind the @ has a dot too many"),
-        ("x..org", "behind the @ has a dot too many"),
-        ("x.org.", "behind the @ has a dot too many"),
-        ("-x.org", "behind the @ has a hyphen at"),
-        ("x-.org", "behind the @ has a hyphen at"),
-        ("x_y.org", "behind the @ has no “_”"),
-        ("x!.org", "behind the @ has no “!”"),
-        ("x.org'", "behind the @ has no “'”"),
-        ("x.org)", "behind the @ has no “)”"),
-        ("x.org/", "behind the @ has no “/”"),
-        ("x:y.org", "behind the @ has no “:”"),
-        ("anna’s.org", "behind the @ has no U+2019 (’)"),
+        (".org", "after the @ starts or ends with a dot"),
+        ("x..org", "after the @ starts or ends with a dot"),
+        ("x.org.", "after the @ starts or ends with a dot"),
+        ("-x.org", "after the @ has a hyphen at"),
+        ("x-.org", "after the @ has a hyphen at"),
+        ("x_y.org", "after the @ has no “_”"),
+        ("x!.org", "after the @ has no “!”"),
+        ("x.org'", "after the @ has no “'”"),
+        ("x.org)", "after the @ has no “)”"),
+        ("x.org/", "after the @ has no “/”"),
+        ("x:y.org", "after the @ has no “:”"),
+        ("anna’s.org", "after the @ has no U+2019 (’)"),
         ("x\0.org", "invisible"),
         ("x\u{fffd}.org", "lost"),
         ("xn--a.org", "not a domain name"),
