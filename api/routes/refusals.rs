@@ -7,7 +7,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::bulk::refuse_wrong_number;
-use super::extract::body::{broken_off, not_json, refuse_body};
+use super::extract::body::{broken_off, not_json, require_no_body};
 use super::extract::idempotency::unusable_key;
 use super::extract::reading::{read_json, read_query};
 use super::extract::{FieldReason, Form};
@@ -162,7 +162,7 @@ fn malformed_body() -> Error {
 }
 
 fn surplus_body() -> Error {
-    refusal_of(refuse_body(b"surplus"))
+    refusal_of(require_no_body(b"surplus"))
 }
 
 fn malformed_query() -> Error {

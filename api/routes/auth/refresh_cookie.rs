@@ -70,11 +70,11 @@ pub(super) fn require_own_origin(http: &HttpRequest, config: &Config) -> Result<
     Err(page_of_another_origin())
 }
 
-/// The refusal of a cookie that another site's page has sent.
+/// The refusal of a page of another origin that sends the cookie, or asks for it.
 fn page_of_another_origin() -> Error {
     Error::forbidden(
-        "The refresh token in the cookie is for pages of the app's own origin only \
-         (ROLLCALL_CORS_ORIGINS).",
+        "The refresh token in the cookie is for pages of the app's own origin only: name it in ROLLCALL_CORS_ORIGINS, \
+         or ask for no cookie.",
     )
 }
 

@@ -104,17 +104,17 @@ impl FromRequest for NoBody {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let received = receive(request, payload);
         Box::pin(async move {
-            refuse_body(&received.await?)?;
+            require_no_body(&received.await?)?;
             Ok(Self)
         })
     }
 }
 
-/// Refuses a body that says something where nothing is asked for.
+/// Takes no body that says something.
 ///
 /// # Errors
 /// `malformed_request` where it is anything but blank, an empty object or `null`.
-pub fn refuse_body(body: &[u8]) -> Result<(), Error> {
+pub fn require_no_body(body: &[u8]) -> Result<(), Error> {
     match read_optional_json::<Option<Nothing>>(body) {
         Ok(_) => Ok(()),
         Err(error) => {

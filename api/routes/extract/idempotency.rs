@@ -12,7 +12,9 @@ use futures_util::future::LocalBoxFuture;
 use serde::de::DeserializeOwned;
 use utoipa::IntoParams;
 
-use super::body::{read_optional_json, receive, receive_json, receive_optional_json, refuse_body};
+use super::body::{
+    read_optional_json, receive, receive_json, receive_optional_json, require_no_body,
+};
 use super::fingerprint::of_request;
 use super::reading::read_json;
 use crate::crypto::digest::{Digest, sha256};
@@ -223,7 +225,7 @@ impl FromRequest for NoBody {
         let received = receive(request, payload);
         Box::pin(async move {
             let (idempotency, bytes) = read_whole(unread, received).await?;
-            refuse_body(&bytes)?;
+            require_no_body(&bytes)?;
             Ok(Self(idempotency))
         })
     }

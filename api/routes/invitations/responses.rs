@@ -47,7 +47,7 @@ pub struct InvitationResult {
         "outcome": "account_created",
         "invitation_id": "01990f3b-6c1e-7d3a-9b52-0f6f2a8d4c11",
         "email_verified": false,
-        "groups_added": 0,
+        "groups_added": 1,
         "detail": null
     }],
     "summary": { "account_created": 1 }

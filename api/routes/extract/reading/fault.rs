@@ -109,6 +109,9 @@ impl Unknown {
             .filter(|known| similarity(known) >= SIMILAR);
         let words = match nearest {
             Some(meant) => format!("There is no {what} `{name}`; did you mean `{meant}`?"),
+            None if self.known.is_empty() => {
+                format!("There is no {what} `{name}`: this object has no fields.")
+            }
             None => format!(
                 "There is no {what} `{name}`; expected {}.",
                 one_of(self.known)
@@ -121,7 +124,6 @@ impl Unknown {
 pub(super) fn one_of(words: &[&str]) -> String {
     let words: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
     match words.as_slice() {
-        [] => "nothing".to_owned(),
         [only] => only.clone(),
         _ => format!("one of {}", words.join(", ")),
     }
