@@ -18,7 +18,7 @@ use super::sql_expression::Among;
 use super::sql_types::{Id, UtcTimestamp};
 use crate::domain::grams::Grams;
 use crate::domain::ids::{AccountId, GroupId, OrganizationId};
-use crate::domain::organization::{GroupRole, MembershipStatus, Role};
+use crate::domain::organization::{AccountType, GroupRole, MembershipStatus, Role};
 use crate::domain::search_key::SearchWords;
 use crate::domain::timestamp::Timestamp;
 use crate::error::Result;
@@ -43,6 +43,8 @@ enum Source {
     Grams(String),
     /// Stands in a partial index with this condition.
     Few(&'static str),
+    /// Of this type.
+    Type(AccountType),
     /// In a group, with a search key like these patterns.
     Group(GroupId, Option<GroupRole>, Vec<String>),
     /// In a group that this account manages, with a search key like these patterns.
@@ -116,7 +118,7 @@ impl Left {
                 self.filter.group_role = None;
             }
             Source::ManagedBy(..) => self.filter.managed_by = None,
-            Source::Grams(_) | Source::Few(_) | Source::Time(..) => {}
+            Source::Grams(_) | Source::Few(_) | Source::Type(_) | Source::Time(..) => {}
         }
     }
 
@@ -150,10 +152,6 @@ fn sources(
             "status = 'deactivated'",
         ),
         (filter.managed == Some(false), "NOT managed"),
-        (
-            filter.account_type.is_some_and(|kind| kind.is_staff()),
-            "account_type IN ('teacher', 'creator')",
-        ),
         (filter.email_verified == Some(true), "email_verified"),
     ];
     let few = few.iter().filter(|(is_asked, _)| *is_asked);
@@ -182,6 +180,7 @@ fn sources(
     let managed = filter.managed_by;
     let managed = managed.map(|manager| Source::ManagedBy(manager, patterns));
     few.map(|(_, condition)| Source::Few(condition))
+        .chain(filter.account_type.map(Source::Type))
         .chain(grams.map(Source::Grams))
         .chain(group)
         .chain(managed)
@@ -207,6 +206,12 @@ impl QueryFragment<MultiBackend> for Search<'_> {
                 out.push_bind_param::<Id, _>(&self.organization)?;
                 out.push_sql(" AND ");
                 out.push_sql(condition);
+            }
+            Source::Type(account_type) => {
+                out.push_sql("SELECT number FROM memberships WHERE organization_id = ");
+                out.push_bind_param::<Id, _>(&self.organization)?;
+                out.push_sql(" AND account_type = ");
+                out.push_bind_param::<Text, _>(account_type)?;
             }
             Source::Group(group, role, patterns) => {
                 out.push_sql("SELECT g.number FROM group_memberships g WHERE g.group_id = ");

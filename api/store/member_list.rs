@@ -14,7 +14,7 @@ use super::member_candidates::{WordsLeaveFew, candidates};
 use super::member_conditions::{managed_groups, of_bits, of_groups, of_key};
 pub use super::member_filter::MemberFilter;
 use super::member_order::{self as order, Condition, MemberQuery};
-use super::planner::{by_indexes, forbid_sorting};
+use super::planner::{by_indexes, forbid_bitmaps, forbid_sorting};
 use super::row_value::Unindexed;
 use super::schema::{accounts, group_memberships, memberships};
 use super::sql_expression::{Among, OfMembership, OrderOfPage};
@@ -77,6 +77,9 @@ pub struct MemberPage {
 /// How many members of an order are looked at before candidates are asked for: some hundred microseconds.
 const FIRST_MEMBERS: i64 = 2_000;
 
+/// How many are looked at before a stretch of another order is read as a whole: about a millisecond.
+const MEMBERS_BEFORE_STRETCH: i64 = 10_000;
+
 /// How many members of each order tell whether many have a word, and how many of these have it then.
 const SAMPLE: i64 = 1_000;
 const MANY_OF_SAMPLE: i64 = 15;
@@ -85,7 +88,8 @@ const MANY_OF_SAMPLE: i64 = 15;
 ///
 /// The first members of the order are looked at, by an index that has all that lists filter by: where many match,
 /// they fill the page. Where they do not, and one condition leaves few members, the page is chosen among
-/// these; else the order is read to the end of the page (`docs/decisions/0077-members-search-index.md`).
+/// these; else, where the filter bounds a time, among those of this time; else the order is read to the end of
+/// the page (`docs/decisions/0077-members-search-index.md`).
 pub fn list(
     connection: &mut Connection,
     organization: OrganizationId,
@@ -129,6 +133,9 @@ impl PageRequest<'_> {
             if let Some(chosen) = self.among_few(connection)? {
                 return Ok(chosen);
             }
+            if let Some(stretch) = order::stretch(self.filter, self.page.order.by) {
+                return self.in_stretch(connection, stretch);
+            }
             forbid_sorting(connection)?;
             self.in_order(connection)
         })
@@ -160,6 +167,34 @@ impl PageRequest<'_> {
     fn in_order(self, connection: &mut Connection) -> Result<Vec<AccountId>> {
         let query = self.all().filter(Unindexed(self.conditions()));
         Ok(query.limit(self.page.limit).load(connection)?)
+    }
+
+    /// The page, sorted from a stretch of another order. It is read to its end; the order of the page would be too,
+    /// if few are on it, and has everybody.
+    fn in_stretch(
+        self,
+        connection: &mut Connection,
+        stretch: MemberOrder,
+    ) -> Result<Vec<AccountId>> {
+        let found = self.among_first(connection, MEMBERS_BEFORE_STRETCH)?;
+        if i64::try_from(found.len()) == Ok(self.page.limit) {
+            return Ok(found);
+        }
+        forbid_bitmaps(connection)?;
+        let direction = self.page.order.direction;
+        let mut conditions = self.conditions_beside(stretch);
+        let after = self.page.after.as_ref();
+        conditions.extend(after.map(|position| order::behind(position, direction)));
+        let mut query = memberships::table
+            .select(memberships::account_id)
+            .filter(memberships::organization_id.eq(self.organization))
+            .filter(Unindexed(conditions))
+            .into_boxed();
+        for bound in order::bounds(self.filter, stretch) {
+            query = query.filter(bound);
+        }
+        let query = order::sorted(query, self.page.order).limit(self.page.limit);
+        Ok(query.load(connection)?)
     }
 
     /// The members of the page that are among so many of the first of the order.
@@ -276,10 +311,15 @@ impl PageRequest<'_> {
         Ok(true)
     }
 
-    /// What a member has to be, except for the bounds of the order: first what is told at once.
+    /// What a member has to be, except for the bounds of the order.
     fn conditions(self) -> Vec<Condition> {
+        self.conditions_beside(self.page.order.by)
+    }
+
+    /// What a member has to be, except for the bounds of the time of an order: first what is told at once.
+    fn conditions_beside(self, by: MemberOrder) -> Vec<Condition> {
         let mut conditions = of_bits(self.filter);
-        conditions.extend(order::other_bounds(self.filter, self.page.order.by));
+        conditions.extend(order::other_bounds(self.filter, by));
         conditions.extend(of_key(self.filter));
         conditions.extend(of_groups(self.organization, self.filter));
         conditions

@@ -153,6 +153,13 @@ pub fn bounds(filter: &MemberFilter, by: MemberOrder) -> impl Iterator<Item = Co
     bounds.filter_map(move |bound| (bound.of == by).then_some(bound.condition))
 }
 
+/// The other order that the filter bounds the time of, where it does not bound the order itself.
+pub fn stretch(filter: &MemberFilter, by: MemberOrder) -> Option<MemberOrder> {
+    let bounds = times(filter);
+    let is_bounded = bounds.iter().any(|bound| bound.of == by);
+    bounds.first().filter(|_| !is_bounded).map(|bound| bound.of)
+}
+
 /// The bounds of times that an order is not of.
 pub fn other_bounds(filter: &MemberFilter, by: MemberOrder) -> impl Iterator<Item = Condition> {
     let bounds = times(filter).into_iter();

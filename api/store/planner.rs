@@ -30,6 +30,11 @@ pub fn by_indexes<T>(
     }
 }
 
+/// Leaves only reading an index from one end to the other.
+pub fn forbid_bitmaps(connection: &mut Connection) -> Result<()> {
+    set(connection, "SET LOCAL enable_bitmapscan = off")
+}
+
 /// Leaves only an index that is in the order of the statement.
 pub fn forbid_sorting(connection: &mut Connection) -> Result<()> {
     set(

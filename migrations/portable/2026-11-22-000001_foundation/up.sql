@@ -118,8 +118,8 @@ CREATE INDEX memberships_by_registration ON memberships (
 CREATE INDEX memberships_by_activity ON memberships (
     organization_id, last_active_at, account_id, traits, word_marks, registered_at, number, search_key
 );
--- Those who are few in most organizations. With the number, no table is read to see that they are many.
-CREATE INDEX memberships_staff ON memberships (organization_id, number) WHERE account_type IN ('teacher', 'creator');
+-- Those of a type, and those who are few in most organizations. With the number, no table is read to see that they are many.
+CREATE INDEX memberships_types ON memberships (organization_id, account_type, number);
 CREATE INDEX memberships_admins ON memberships (organization_id, number) WHERE role = 'admin';
 CREATE INDEX memberships_deactivated ON memberships (organization_id, number) WHERE status = 'deactivated';
 CREATE INDEX memberships_unmanaged ON memberships (organization_id, number) WHERE NOT managed;
