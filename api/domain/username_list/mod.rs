@@ -76,8 +76,8 @@ pub enum UsernameListError {
     #[error("This is a web page. Copy the names from it as plain text, one on each line.")]
     WebPage,
     #[error(
-        "The first line names columns of addresses or passwords: this is a table. Import it as a CSV file, or send the \
-         names alone."
+        "A line at the beginning names columns of addresses or passwords: this is a table. Import it as a CSV file, or \
+         send the names alone."
     )]
     Table,
     #[error(
@@ -206,7 +206,7 @@ pub fn listed_name(line: &str) -> Result<Username, ListedNameError> {
     Ok(Username::parse(line)?)
 }
 
-/// Whether a line that is no name may be shown: none where something else stands in it, which may be a password.
+/// Whether a line that is no name may be shown: not where something else stands in it, which may be a password.
 pub fn is_shown(line: &str, error: &ListedNameError) -> bool {
     match error {
         ListedNameError::Username(_) => true,
