@@ -16,13 +16,14 @@ both_databases!(a_wrong_character_behind_the_at_sign_is_named, |app| {
     let import = school.imported(file_of(&rows), STUDENTS).await;
     assert_counts(&import, json!({ "email_invalid": 4 }));
     let found = school.rows(&import, "").await;
-    for (row, words) in found
-        .iter()
-        .zip(["no “_”", "no “'”", "a dot too many", "a hyphen"])
+    for (row, words) in
+        found
+            .iter()
+            .zip(["no “_”", "no “'”", "starts or ends with a dot", "a hyphen"])
     {
         let error = row["error"].as_str().unwrap();
         assert!(
-            error.contains("behind the @") && error.contains(words),
+            error.contains("after the @") && error.contains(words),
             "{error}"
         );
     }
