@@ -1,7 +1,7 @@
 //! An import against the bare hashing of the same passwords, on the same number of threads, in the
-//! same run: `cargo bench --bench import`.
+//! same run, and the cost of a row of a long list beside that of a short one: `cargo bench --bench import`.
 //!
-//! `ROLLCALL_BENCH_ROWS` and `ROLLCALL_BENCH_ROUNDS` change its size.
+//! `ROLLCALL_BENCH_ROWS` and `ROLLCALL_BENCH_ROUNDS` change its size, `ROLLCALL_BENCH_LONG_ROWS` that of the long list.
 
 #![allow(
     clippy::as_conversions,
@@ -18,7 +18,8 @@ use std::io::{Cursor, Read};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use rollcall::crypto::password_hash::{self, HashMemory};
+use rollcall::config::Config;
+use rollcall::crypto::password_hash::{self, HashCost, HashMemory};
 use rollcall::domain::imports::{ImportStatus, OnRowError, OnSeatShortage};
 use rollcall::domain::organization::AccountType;
 use rollcall::domain::spreadsheet::ReadOptions;
@@ -36,9 +37,33 @@ fn main() {
     let rounds = setting("ROLLCALL_BENCH_ROUNDS", 3);
     let threads = std::thread::available_parallelism().unwrap().get();
     println!("{rows} rows, {threads} hashing threads, {rounds} rounds");
+    let long = setting("ROLLCALL_BENCH_LONG_ROWS", 100_000);
     for number in 0..support::on_each_database().len() {
         compare(number, rows, rounds, threads);
+        compare_lengths(number, long, threads);
     }
+}
+
+/// A row of a long list beside one of a short list. What a row takes beyond its hash is measured with the cheapest hash,
+/// whose time is less than noise of the real one.
+fn compare_lengths(database: usize, long: usize, threads: usize) {
+    const SHORT: usize = 1_000;
+    const HASHES: usize = 1_000;
+    let real = support::on_each_database().swap_remove(database);
+    let hash = seconds(|| hash_bare(&real, HASHES, threads)) * 1e6 / HASHES as f64;
+    let beyond = |rows| {
+        let cheap = |config: &mut Config| config.password_hash = HashCost::FOR_TESTS;
+        let bench = support::on_each_database_with(cheap).swap_remove(database);
+        seconds(|| import_all(&bench, rows)) * 1e6 / rows as f64
+    };
+    let of_short = median((0..5).map(|_| beyond(SHORT)).collect());
+    let of_long = beyond(long);
+    println!(
+        "{}: beyond its hash of {hash:.0} µs on {threads} threads, a row of {SHORT} takes {of_short:.0} µs, and one of \
+         {long} {of_long:.0} µs; with the hash {:.3} times as long (wanted: at most 1.05)",
+        real.name,
+        (hash + of_long) / (hash + of_short)
+    );
 }
 
 fn compare(database: usize, rows: usize, rounds: usize, threads: usize) {

@@ -39,9 +39,16 @@ pub struct Bench {
 
 /// One on each database that there is.
 pub fn on_each_database() -> Vec<Bench> {
-    let sqlite = Bench::new("SQLite", None);
-    let postgres = postgres::server()
-        .map(|server| Bench::new("PostgreSQL", Some(server.create_database(None))));
+    on_each_database_with(|_| {})
+}
+
+/// One on each database that there is, configured in its own way.
+pub fn on_each_database_with(configure: impl Fn(&mut Config)) -> Vec<Bench> {
+    let sqlite = Bench::new("SQLite", None, &configure);
+    let postgres = postgres::server().map(|server| {
+        let database = server.create_database(None);
+        Bench::new("PostgreSQL", Some(database), &configure)
+    });
     std::iter::once(sqlite).chain(postgres).collect()
 }
 
@@ -59,10 +66,15 @@ impl Bench {
         url.unwrap_or_else(|| file.display().to_string())
     }
 
-    fn new(name: &'static str, database: Option<postgres::Database>) -> Self {
+    fn new(
+        name: &'static str,
+        database: Option<postgres::Database>,
+        configure: impl Fn(&mut Config),
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = database.as_ref().map(|database| &*database.url);
-        let config = Config::from_environment(settings::settings(folder.path(), url)).unwrap();
+        let mut config = Config::from_environment(settings::settings(folder.path(), url)).unwrap();
+        configure(&mut config);
         let state = State::open(config, Clock::system()).unwrap();
         let organization = organization(&mut state.services.pool.get().unwrap());
         Self {
