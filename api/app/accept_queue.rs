@@ -7,8 +7,8 @@ use std::time::Duration;
 /// How long the server has to accept what is in the queue.
 const DRAIN_TIME: Duration = Duration::from_millis(200);
 
-/// Stops the port from taking new connections, and gives the server 200 ms to accept those that it has taken. Whoever comes now tries
-/// again after a second by itself (RFC 6298, 2.1), and meets who listens there then, if anybody does.
+/// Stops the port from taking new connections, and gives the server 200 ms to accept those that it has taken. Whoever
+/// comes now tries again after a second by itself (RFC 6298, 2.1), and meets who listens there then, if anybody does.
 pub async fn drain_accept_queue(listener: &TcpListener) {
     if let Err(error) = refuse_new_connections(listener) {
         tracing::debug!(%error, "the port takes connections until it is closed");

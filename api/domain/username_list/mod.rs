@@ -226,19 +226,20 @@ fn holds_address(line: &str) -> bool {
 
 /// Whether there is a tag or a character reference of HTML in a line.
 fn is_markup(line: &str) -> bool {
-    let mut tags = line.split('<').skip(1);
-    let has_tag = tags.any(|tag| {
-        tag.starts_with(|c: char| c.is_ascii_alphabetic() || "/!".contains(c)) && tag.contains('>')
-    });
-    let mut references = line.split('&').skip(1);
-    has_tag
-        || references.any(|reference| {
-            let name = reference.split_once(';').map(|(name, _)| name);
-            name.is_some_and(|name| {
-                let is_part = |c: char| c.is_ascii_alphanumeric() || c == '#';
-                !name.is_empty() && name.chars().all(is_part)
-            })
-        })
+    line.split('<').skip(1).any(makes_tag) || line.split('&').skip(1).any(makes_reference)
+}
+
+/// Whether this makes a tag of the `<` before it.
+fn makes_tag(text: &str) -> bool {
+    let begins = text.starts_with(|c: char| c.is_ascii_alphabetic() || "/!".contains(c));
+    begins && text.contains('>')
+}
+
+/// Whether this makes a character reference of the `&` before it.
+fn makes_reference(text: &str) -> bool {
+    let name = text.split_once(';').map_or("", |(name, _)| name);
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '#';
+    !name.is_empty() && name.chars().all(is_part)
 }
 
 /// Whether a line is divided into cells, and not only into the halves of a name, neither of which has a digit.
