@@ -4,6 +4,7 @@ mod accept_queue;
 
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
@@ -196,8 +197,18 @@ fn served_operations() -> Operations {
     operations
 }
 
+/// The paths of the document, which all servers of the process share: it is long to read.
+fn documented_paths() -> Result<web::Data<DocumentedPaths>> {
+    static SHARED: OnceLock<web::Data<DocumentedPaths>> = OnceLock::new();
+    if let Some(paths) = SHARED.get() {
+        return Ok(paths.clone());
+    }
+    let paths = web::Data::new(DocumentedPaths::of(documentation::DOCUMENT)?);
+    Ok(SHARED.get_or_init(|| paths).clone())
+}
+
 fn server(state: &State, listener: TcpListener) -> Result<actix_web::dev::Server> {
-    let documented_paths = web::Data::new(DocumentedPaths::of(documentation::DOCUMENT)?);
+    let documented_paths = documented_paths()?;
     served_operations().require_documented(&documented_paths)?;
     let public_url = state.services.config.public_url.as_ref();
     let documentation = web::Data::new(Documentation::new(public_url));
