@@ -26,7 +26,11 @@ const KEPT: Duration = Duration::from_secs(4);
 
 const HEADER_LIMIT: usize = 32 * 1024;
 
-/// What calls. The certificates of the system are read with the first call, since most commands make none.
+/// The certificates of the system. They are read once, with the first call, since most commands make none.
+static OF_SYSTEM: LazyLock<Vec<CertificateDer<'static>>> =
+    LazyLock::new(|| rustls_native_certs::load_native_certs().certs);
+
+/// What calls, made with the first call.
 pub struct HttpClient {
     agent: LazyLock<Agent, Box<dyn FnOnce() -> Agent + Send>>,
     policy: AddressPolicy,
@@ -226,10 +230,9 @@ fn agent(
     further: Vec<CertificateDer<'static>>,
     timeout: Duration,
 ) -> Agent {
-    let of_system = rustls_native_certs::load_native_certs().certs;
     let roots: Vec<Certificate<'static>> = further
         .iter()
-        .chain(&of_system)
+        .chain(&*OF_SYSTEM)
         .map(|certificate| Certificate::from_der(certificate).to_owned())
         .collect();
     let tls = TlsConfig::builder()
