@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use diesel::dsl::{exists, max, not};
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Text};
+use diesel::sql_types::Text;
 
 use super::Connection;
 use super::backend::each_backend;
@@ -54,8 +54,10 @@ impl LeaseClaim {
     }
 }
 
-/// Leaps from tenant to tenant in the index, however many jobs each of them has. SQLite numbers `$n`
-/// by their first appearance, which is why the first four appear in order.
+/// Leaps from tenant to tenant in the index, however many jobs each of them has. What is looked up of a tenant stands
+/// in subqueries that take one row at most: PostgreSQL makes joins of others, and reads the whole queue for them where
+/// it has not noticed yet that this has grown. SQLite numbers `$n` by their first appearance, which is why they appear
+/// in order.
 const TENANTS_IN_TURN: &str = "
     WITH RECURSIVE tenants (tenant) AS (
         SELECT (
@@ -72,15 +74,17 @@ const TENANTS_IN_TURN: &str = "
     )
     SELECT tenants.tenant AS tenant
     FROM tenants
-    LEFT JOIN job_turns ON job_turns.kind = $1 AND job_turns.priority = $2
-        AND job_turns.tenant = tenants.tenant
-    WHERE tenants.tenant IS NOT NULL AND EXISTS (
-        SELECT 1 FROM jobs
+    WHERE tenants.tenant IS NOT NULL AND (
+        SELECT jobs.id FROM jobs
         WHERE jobs.kind = $1 AND jobs.priority = $2 AND jobs.tenant = tenants.tenant
             AND jobs.due_at <= $3 AND (jobs.leased_until < $3 OR jobs.leased_until > $4)
-    )
-    ORDER BY COALESCE(job_turns.turn, 0), tenants.tenant
-    LIMIT $5";
+        ORDER BY jobs.due_at, jobs.id LIMIT 1
+    ) IS NOT NULL
+    ORDER BY COALESCE((
+        SELECT job_turns.turn FROM job_turns
+        WHERE job_turns.kind = $1 AND job_turns.priority = $2 AND job_turns.tenant = tenants.tenant
+    ), 0), tenants.tenant
+    LIMIT 8";
 
 #[derive(QueryableByName)]
 struct Tenant {
@@ -88,16 +92,14 @@ struct Tenant {
     tenant: OrganizationId,
 }
 
-/// The tenants that have a job to take in this lane, the one whose turn it is first.
+/// The tenants that have a job to take in this lane, the one whose turn it is first. They are more than one, since
+/// others may be taking the first one's last job.
 pub fn next(connection: &mut Connection, lane: Lane, claim: &LeaseClaim) -> Result<Vec<Turn>> {
-    /// More than one, since others may be taking the first one's last job.
-    const CANDIDATES: i64 = 8;
     let tenants: Vec<Tenant> = each_backend!(connection, c => diesel::sql_query(TENANTS_IN_TURN)
         .bind::<Text, _>(lane.kind)
         .bind::<Text, _>(lane.priority)
         .bind::<UtcTimestamp, _>(claim.now)
         .bind::<UtcTimestamp, _>(claim.latest_lease_end())
-        .bind::<BigInt, _>(CANDIDATES)
         .load(c))?;
     let turn_of = |Tenant { tenant }| Turn { lane, tenant };
     Ok(tenants.into_iter().map(turn_of).collect())

@@ -1,6 +1,7 @@
 //! An operation takes as many statements for a large organization as for a small one.
 
 mod changes;
+mod queue;
 
 use std::collections::BTreeMap;
 
