@@ -37,7 +37,8 @@ macro_rules! sql_expression {
 pub(super) use sql_expression;
 
 /// That a column is one of some values, which are one value of the statement: it has the same text for any number of
-/// them, so that it is prepared once.
+/// them, so that it is prepared once. PostgreSQL reads the array in a subquery, which it does once: it reads a text anew
+/// for each row that no index has chosen.
 pub struct Among {
     column: &'static str,
     /// An array of PostgreSQL, or of JSON.
@@ -52,7 +53,7 @@ impl Among {
             Connection::Postgres(_) => Self {
                 column,
                 values: format!("{{{}}}", joined(ids)),
-                around: (" = ANY(", "::uuid[])"),
+                around: (" = ANY((SELECT ", "::uuid[])::uuid[])"),
             },
             Connection::Sqlite(_) => {
                 let ids = ids
@@ -73,7 +74,7 @@ impl Among {
             Connection::Postgres(_) => Self {
                 column,
                 values: format!("{{{}}}", joined(numbers)),
-                around: (" = ANY(", "::int8[])"),
+                around: (" = ANY((SELECT ", "::int8[])::int8[])"),
             },
             Connection::Sqlite(_) => Self {
                 column,
