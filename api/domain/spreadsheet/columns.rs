@@ -13,6 +13,7 @@ use super::header::{Header, NameColumns};
 use super::limits::MAX_KEPT_BYTES;
 use super::meaning::Meaning;
 use super::refusal::FileRefused;
+use super::rewritten::is_hash;
 use super::synonyms::looks_like_password;
 
 /// The columns that a reader uses, by their names in the header.
@@ -118,11 +119,11 @@ impl Columns {
     }
 
     /// The password in a record, exactly as it stands there. Programs that do not give passwords away write
-    /// `****`.
+    /// `****`, or hashes.
     pub(super) fn password(&self, cells: &Cells) -> Option<String> {
         let cell = cells.get(self.password?)?;
         let is_masked = cell.chars().all(|c| matches!(c, '*' | '•' | '●'));
-        (!is_masked).then(|| cell.to_owned())
+        (!is_masked && !is_hash(cell)).then(|| cell.to_owned())
     }
 
     /// The user name in a record.

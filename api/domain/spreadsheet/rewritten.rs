@@ -1,4 +1,5 @@
-//! Cells that a spreadsheet program takes for numbers or dates, and writes in another way.
+//! Cells in which something else stands than what somebody knows: numbers and dates as spreadsheet programs write
+//! them, and hashes of passwords.
 
 /// Whether a spreadsheet program takes a cell for a number with an exponent, as `4.47112E+15`, which it
 /// writes for a long row of digits as well. The digits are lost then.
@@ -37,6 +38,31 @@ pub fn is_date_like(cell: &str) -> bool {
     is_day && is_month(month) && is_digits(year) && [2, 4].contains(&year.len())
 }
 
+/// Whether a cell is the hash of a password, as programs for websites and directories export it: nobody could sign in
+/// with what they know.
+pub(super) fn is_hash(cell: &str) -> bool {
+    const BEGINNINGS: [&str; 14] = [
+        "$P$", "$H$", "$S$", "$1$", "$2a$", "$2b$", "$2y$", "$5$", "$6$", "$argon2", "$wp$",
+        "pbkdf2", "scrypt:", "bcrypt",
+    ];
+    /// The shortest that has one of these beginnings.
+    const SHORTEST: usize = 20;
+    let cell = cell.trim();
+    let is_labelled = cell.starts_with('{')
+        && cell.split_once('}').is_some_and(|(scheme, hash)| {
+            scheme.len() > 2 && hash.len() >= SHORTEST && !hash.contains(' ')
+        });
+    let begins = BEGINNINGS.iter().any(|start| cell.starts_with(start));
+    let is_long = cell.len() >= SHORTEST && !cell.contains(' ');
+    is_labelled || begins && is_long || is_hexadecimal(cell)
+}
+
+/// Whether it has the digits of MD5, SHA-1 or SHA-256.
+fn is_hexadecimal(cell: &str) -> bool {
+    let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    [32, 40, 64].contains(&cell.len()) && cell.to_ascii_lowercase().bytes().all(is_digit)
+}
+
 /// The months in the fourteen languages in which headers are read.
 const MONTHS: [&str; 14] = [
     "january february march april may june july august september october november december",
@@ -68,6 +94,32 @@ fn is_month(word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hashes_are_no_passwords() {
+        for cell in [
+            "$P$BDB6Hzx0Cz1uVbDkz0q1f8vYbSmkL0.",
+            "$2y$10$e0MYzXyjpJS7Pd0RVvHwHeFUpHNbNPyTj1Q8ZZrYe",
+            "{SSHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=",
+            "pbkdf2_sha256$260000$abcdef$3kqRb0i7n2Y=",
+            "5f4dcc3b5aa765d61d8327deb882cf99",
+            "5F4DCC3B5AA765D61D8327DEB882CF99",
+        ] {
+            assert!(is_hash(cell), "{cell}");
+        }
+        for cell in [
+            "",
+            "purple fox 12",
+            "$1$ and more words than that 5",
+            "{curly} brackets are words too 7",
+            "{a}1",
+            "$2y$short1",
+            "5f4dcc3b5aa765d61d8327deb882cf9",
+            "deadbeef12345678",
+        ] {
+            assert!(!is_hash(cell), "{cell}");
+        }
+    }
 
     #[test]
     fn numbers_with_exponents_are_recognised() {
