@@ -3,8 +3,8 @@
 use super::limits::TEMPLATE_HEADER;
 use super::meaning::Meaning;
 use super::refusal::FileRefused;
-use super::synonyms::{is_known, is_person, meaning};
-use super::vocabulary::NameMeaning;
+use super::synonyms::{is_known, is_person, meaning, whose};
+use super::vocabulary::{NameMeaning, Whose};
 use super::wording::{listed, quoted};
 
 /// Where a name stands.
@@ -34,17 +34,62 @@ impl NameColumns {
 /// The names of columns, with what each may mean.
 pub(super) struct Header<'a> {
     names: &'a [String],
+    /// Of columns that are not somebody else's.
     claims: Vec<Option<NameMeaning>>,
+    /// Whose columns are somebody else's.
+    others: Option<Whose>,
     line: u64,
+}
+
+/// Whose columns are about somebody else, if that can be told: where the address is a pupil's, or a column has the name
+/// of what they are, the teacher's; where it is a teacher's, the pupil's. Of two addresses that are as sure, whose counts
+/// cannot be told.
+fn others(names: &[String]) -> Option<Whose> {
+    let addresses = names.iter().filter_map(|name| match meaning(name)? {
+        (Meaning::Email, rank) => Some((rank, whose(name))),
+        _ => None,
+    });
+    let addresses: Vec<_> = addresses.collect();
+    let surest = addresses.iter().map(|(rank, _)| *rank).min();
+    let mut owners = addresses.iter().filter(|(rank, _)| Some(*rank) == surest);
+    let owner = owners.next().and_then(|(_, owner)| *owner);
+    if owners.any(|(_, other)| *other != owner) {
+        return None;
+    }
+    match owner {
+        Some(Whose::Learner) => Some(Whose::Staff),
+        Some(Whose::Staff) => Some(Whose::Learner),
+        Some(Whose::Person | Whose::Account) | None => {
+            let mut people = names.iter().filter(|name| is_person(name));
+            let only = people.next().filter(|_| people.next().is_none());
+            let is_learner = only.is_some_and(|name| whose(name) == Some(Whose::Learner));
+            is_learner.then_some(Whose::Staff)
+        }
+    }
 }
 
 impl<'a> Header<'a> {
     pub(super) fn new(names: &'a [String], line: u64) -> Self {
+        let others = others(names);
+        let claim = |name: &String| {
+            let is_others = others.is_some() && whose(name) == others;
+            meaning(name).filter(|_| !is_others)
+        };
         Self {
             names,
-            claims: names.iter().map(|name| meaning(name)).collect(),
+            claims: names.iter().map(claim).collect(),
+            others,
             line,
         }
+    }
+
+    /// Whether a cell is an address, and so the line the data of a person.
+    fn holds_address(&self) -> bool {
+        self.names.iter().any(|name| {
+            let name = name.trim();
+            let domain = name.split_once('@').map(|(_, domain)| domain);
+            domain.is_some_and(|domain| domain.contains('.')) && !name.contains(char::is_whitespace)
+        })
     }
 
     /// The column that has a meaning: the one whose name has it most surely.
@@ -67,7 +112,13 @@ impl<'a> Header<'a> {
 
     /// The columns of the address and of the name. Where a person's name and a login stand side by side,
     /// people see the person's name.
+    ///
+    /// # Errors
+    /// Where several columns claim the same meaning, or the line is no header but somebody's row.
     pub(super) fn person(&self) -> Result<(Option<usize>, Option<NameColumns>), FileRefused> {
+        if self.holds_address() {
+            return Err(self.absent());
+        }
         let email = self.claim(Meaning::Email)?;
         let display = self.claim(Meaning::Display)?;
         let person = match display {
@@ -92,19 +143,25 @@ impl<'a> Header<'a> {
             return None;
         }
         let names = self.names.iter().enumerate();
-        let mut people = names.filter(|(_, name)| is_person(name));
+        let is_others = |name: &str| self.others.is_some() && whose(name) == self.others;
+        let mut people = names.filter(|(_, name)| is_person(name) && !is_others(name));
         let only = people.next().filter(|_| people.next().is_none());
         only.map(|(column, _)| NameColumns::Whole(column))
     }
 
     /// The column whose address counts where that of `email` has none: the surest of the others, as Microsoft's
-    /// sign-in name beside the mailbox.
+    /// sign-in name beside the mailbox. A teacher's is nobody else's.
     pub(super) fn second_email(&self, email: usize) -> Option<usize> {
+        let is_of_staff = |column: usize| {
+            let name = self.names.get(column);
+            name.is_some_and(|name| whose(name) == Some(Whose::Staff))
+        };
         let claims = self.claims.iter().enumerate();
         let others = claims.filter_map(|(column, claim)| match claim {
             Some((Meaning::Email, rank)) if column != email => Some((*rank, column)),
             Some(_) | None => None,
         });
+        let others = others.filter(|(_, column)| !is_of_staff(*column) || is_of_staff(email));
         others.min().map(|(_, column)| column)
     }
 

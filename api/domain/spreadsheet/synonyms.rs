@@ -6,7 +6,7 @@
 use super::header_key::key;
 use super::joined_names::joined;
 use super::meaning::Meaning;
-use super::vocabulary::{NameMeaning, Owner, VOCABULARY};
+use super::vocabulary::{NameMeaning, Owner, VOCABULARY, Whose};
 
 /// The rank of a name with an owner.
 const OWNED: u8 = 3;
@@ -17,11 +17,27 @@ const JOINED_OWNED: u8 = 2;
 /// The meaning of a header cell, if it has any.
 pub(super) fn meaning(cell: &str) -> Option<NameMeaning> {
     let key = key(cell);
-    let plain = VOCABULARY.names.get(key.as_str()).copied();
-    plain.or_else(|| joined(&key, None)).or_else(|| {
-        let mut owners = VOCABULARY.owners.iter();
-        owners.find_map(|owner| owned(&key, owner))
-    })
+    unowned(&key).or_else(|| Some(with_owner(&key)?.1))
+}
+
+/// Whose column it is by the name in its header cell: by the owner of its meaning, or because it names a person alone.
+pub(super) fn whose(cell: &str) -> Option<Whose> {
+    let key = key(cell);
+    if unowned(&key).is_some() {
+        return None;
+    }
+    let owner = with_owner(&key).map(|(owner, _)| owner);
+    owner.or_else(|| person(&key)).map(|owner| owner.whose)
+}
+
+fn unowned(key: &str) -> Option<NameMeaning> {
+    let plain = VOCABULARY.names.get(key).copied();
+    plain.or_else(|| joined(key, None))
+}
+
+fn with_owner(key: &str) -> Option<(&'static Owner, NameMeaning)> {
+    let mut owners = VOCABULARY.owners.iter();
+    owners.find_map(|owner| Some((owner, owned(key, owner)?)))
 }
 
 /// The meaning of a name before which, or behind which, its owner stands.
@@ -39,15 +55,21 @@ fn owned(key: &str, owner: &Owner) -> Option<NameMeaning> {
             Some((meaning, rank + JOINED_OWNED))
         };
         let claim = plain.or_else(joined);
-        claim.filter(|(meaning, _)| owner.is_person || meaning.is_of_accounts())
+        claim.filter(|(meaning, _)| owner.whose.is_person() || meaning.is_of_accounts())
     })
 }
 
 /// Whether a header cell names a person and nothing of them, as `Student` beside `Class`: their name stands there.
 pub(super) fn is_person(cell: &str) -> bool {
-    let key = key(cell);
-    let mut owners = VOCABULARY.owners.iter();
-    owners.any(|owner| owner.is_person && owner.word == key)
+    person(&key(cell)).is_some()
+}
+
+fn person(key: &str) -> Option<&'static Owner> {
+    let mut people = VOCABULARY
+        .owners
+        .iter()
+        .filter(|owner| owner.whose.is_person());
+    people.find(|owner| owner.word == key)
 }
 
 /// Whether a cell is the head of a list of people: the name of a column of names, or of the people, one or many.

@@ -23,8 +23,33 @@ pub(super) struct Vocabulary {
 /// Whose a column may be.
 pub(super) struct Owner {
     pub(super) word: &'static str,
-    /// Whether it is a person, who has a name.
-    pub(super) is_person: bool,
+    pub(super) whose: Whose,
+}
+
+/// What the owner of a column is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Whose {
+    Person,
+    Learner,
+    Staff,
+    /// A school or company, or an account's own: it has addresses and passwords, and no name of a person.
+    Account,
+}
+
+impl Whose {
+    fn of(kind: &str) -> Option<Self> {
+        Some(match kind {
+            "owner" => Self::Person,
+            "learner" => Self::Learner,
+            "staff" => Self::Staff,
+            "account" => Self::Account,
+            _ => return None,
+        })
+    }
+
+    pub(super) fn is_person(self) -> bool {
+        self != Self::Account
+    }
 }
 
 pub(super) static VOCABULARY: LazyLock<Vocabulary> = LazyLock::new(|| {
@@ -45,11 +70,12 @@ pub(super) static VOCABULARY: LazyLock<Vocabulary> = LazyLock::new(|| {
 impl Vocabulary {
     fn learn(&mut self, line: &'static str) {
         let (kind, words) = line.split_once(' ').unwrap_or_default();
+        if let Some(whose) = Whose::of(kind) {
+            let words = words.split(' ');
+            self.owners.extend(words.map(|word| Owner { word, whose }));
+            return;
+        }
         match kind {
-            "owner" | "account" => self.owners.extend(words.split(' ').map(|word| Owner {
-                word,
-                is_person: kind == "owner",
-            })),
             "between" => self.between.extend(words.split(' ')),
             "link" => self.links.extend(words.split(' ')),
             "stem" => {
@@ -81,7 +107,7 @@ mod tests {
         for line in lines.filter(|line| !line.starts_with('#')) {
             let mut words = line.split(' ');
             let kind = words.next().unwrap();
-            if ["owner", "account", "between", "link", "stem"].contains(&kind) {
+            if Whose::of(kind).is_some() || ["between", "link", "stem"].contains(&kind) {
                 continue;
             }
             assert!(Meaning::of(kind).is_some(), "{line}");

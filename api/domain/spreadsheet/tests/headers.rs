@@ -195,12 +195,84 @@ fn what_stands_between_the_halves_is_part_of_the_name() {
                 Mira;van;Dijk;a@x.org\nBo;;Vos;b@x.org\n";
     let names: Vec<_> = rows(file).into_iter().map(|row| row.username).collect();
     assert_eq!(names, ["Mira van Dijk", "Bo Vos"]);
+    for infix in ["Tussenv.", "Namenszusatz", "Vorsatzwort"] {
+        let file =
+            format!("First names,{infix},Surname(s),Email,Password\nMira,van der,Dijk,a@x.org\n");
+        assert_eq!(rows(file)[0].username, "Mira van der Dijk", "{infix}");
+    }
 }
 
 #[test]
 fn a_masked_password_is_none() {
     let row = &rows("email,password,name\na@x.org,****,Ada\n")[0];
     assert_eq!(person(row), ("a@x.org", None, "Ada"));
+}
+
+#[test]
+fn a_hash_of_a_password_is_none() {
+    let row = &rows("user_email,user_pass,name\na@x.org,$P$BDB6Hzx0Cz1uVbDkz0q1f8vYb,Ada\n")[0];
+    assert_eq!(person(row), ("a@x.org", None, "Ada"));
+}
+
+#[test]
+fn columns_of_a_teacher_are_no_pupils() {
+    for (header, email, name) in [
+        (
+            "Class,Student,Student Email,Teacher Name,Password",
+            "Student Email",
+            "Student",
+        ),
+        (
+            "Student Email,Student,Teacher First Name,Teacher Last Name,Password",
+            "Student Email",
+            "Student",
+        ),
+        (
+            "Class,Student,Email,Teacher Name,Password",
+            "Email",
+            "Student",
+        ),
+        (
+            "Schüler,Lehrer,E-Mail des Schülers,Passwort",
+            "E-Mail des Schülers",
+            "Schüler",
+        ),
+        (
+            "Teacher,Teacher Email,Student Name,Password",
+            "Teacher Email",
+            "Teacher",
+        ),
+    ] {
+        let expected = found(email, Some(header.rsplit(',').next().unwrap()), &[name]);
+        assert_eq!(columns(header), expected, "{header}");
+    }
+    let lacking = "Student Email,Password,Class,Teacher\na@x.org,blue kettle 44,7A,Mr Smith\n";
+    assert_refused(lacking, RefusalKind::NoHeader, &["Line 1", "username"]);
+}
+
+#[test]
+fn nobody_gets_the_address_of_a_teacher() {
+    let detected = |header: &str| open(header.as_bytes()).unwrap().detected().columns;
+    for header in [
+        "Name,Email,Password,Teacher Email",
+        "Employee Name,Email,Password,Staff Email",
+    ] {
+        assert_eq!(detected(header).email_if_empty, None, "{header}");
+    }
+    for (header, second) in [
+        (
+            "Name,Email,Password,User Principal Name",
+            "User Principal Name",
+        ),
+        ("Name,Email,Password,School Email", "School Email"),
+        ("Name,Email,Password,Student Email", "Student Email"),
+    ] {
+        assert_eq!(
+            detected(header).email_if_empty.as_deref(),
+            Some(second),
+            "{header}"
+        );
+    }
 }
 
 #[test]
@@ -306,6 +378,12 @@ fn equal_claims_are_refused_by_name() {
         kind,
         &["columns for password"],
     );
+    for header in [
+        "Name,Student Email,Password,Teacher Email\n",
+        "Teacher Email,Student Email,Password,Student Name\n",
+    ] {
+        assert_refused(header, kind, &["columns for email"]);
+    }
     assert_eq!(
         columns("email,username,display name,name,Name").2,
         ["display name"]
@@ -356,6 +434,9 @@ fn no_cell_of_a_file_without_a_header_is_repeated() {
         "ada@example.org,hunter2,Ada Lovelace\n",
         "ada@example.org,hunter2,Ada Lovelace,password\n",
         "ada@example.org;hunter2;name\n",
+        // A nickname that is a word for an address, and a name that is one for a name.
+        "mel@x.org,hunter2 blue,Mel,password\nbo@x.org,green kettle 44,Bo,x\n",
+        "ada@example.org,hunter2,password,Name,email\n",
     ] {
         let Err(ReadError::Refused(refused)) = open(file.as_bytes()) else {
             panic!("{file} is taken");
