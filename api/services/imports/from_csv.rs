@@ -79,7 +79,8 @@ impl Arrival<'_> {
         };
         let limits = Requirements::default();
         let mut sheet = Spreadsheet::open_with(source, limits, ask).map_err(refused)?;
-        let has_passwords = sheet.password_column().is_some();
+        let unused = sheet.detected().columns.unused_passwords;
+        let has_passwords = sheet.password_column().is_some() || !unused.is_empty();
         let mut validator = RowValidator {
             login_domain: &services.config.login_domain,
             has_passwords,
@@ -112,7 +113,7 @@ impl Arrival<'_> {
 /// Validates rows as far as that is possible without the database.
 struct RowValidator<'a> {
     login_domain: &'a LoginDomain,
-    /// Whether the file has a column of passwords.
+    /// Whether the file has a column of passwords, or one that looks like it.
     has_passwords: bool,
     /// Whether a row without a name gets it from its address.
     names_from_addresses: bool,

@@ -365,6 +365,20 @@ both_databases!(a_header_and_rows_divided_differently_are_refused, |app| {
 /// What stands in rows that fail where a password may be.
 const SECRET: &str = "kettle4471";
 
+both_databases!(names_beside_unused_passwords_show_in_no_failed_row, |app| {
+    let school = app.school().await;
+    let file = "email,name,Portal Password\nbad,green kettle4471,Bo Lee\n,silver kettle4471,Cy\n";
+    let fields = students(&[("generate_missing_passwords", "true")]);
+    let import = school.imported(file.to_owned(), &fields).await;
+    assert_eq!(
+        school.outcomes(&import).await,
+        ["email_invalid", "email_missing"]
+    );
+    let mut told = vec![school.download(&import, "userlist.csv").await];
+    told.push(school.of_import(&import, "/rows").await.text);
+    assert!(told.iter().all(|text| !text.contains(SECRET)), "{told:?}");
+});
+
 both_databases!(
     no_result_of_a_failed_row_shows_what_may_be_a_password,
     |app| {
