@@ -22,8 +22,8 @@ const MAX_TYPED: usize = 100;
 /// Nobody pastes a longer link, or text around one.
 const MAX_PASTED: usize = 2_000;
 
-/// What stands before the code in a link to join.
-const PARAMETER: &str = "code=";
+/// What stands before the code in a link to join, and in one that is a parameter itself.
+const PARAMETERS: [&str; 2] = ["code=", "code%3d"];
 
 /// The characters of a code. They are shown as `ABCDE-FGHJK` and kept without the dash.
 ///
@@ -54,30 +54,37 @@ impl InviteCode {
         Ok(Self(code))
     }
 
-    /// The code that somebody typed or pasted: in any case, with dashes and spaces of any kind
-    /// wherever they like, with quotation marks, brackets or full stops around it, behind a label as `Code:`, or in the
-    /// whole link.
+    /// The code that somebody typed or pasted: in any case, with dashes, spaces and signs of any kind wherever they
+    /// like, behind a label as `Code:`, in a sentence that has one code, or in the whole link, also as mail programs
+    /// wrap it into theirs. Letters of Cyrillic and Greek keyboards that look like ours are ours.
     ///
     /// # Errors
     /// Where that is no code of ours, whatever is known.
     pub fn parse(text: &str) -> Result<Self, NoInviteCode> {
-        let typed = of_link(text).unwrap_or_else(|| text.trim().to_owned());
-        if typed.chars().nth(MAX_TYPED).is_some() {
-            return Err(NoInviteCode);
+        let in_link = of_link(text).and_then(|value| Self::of_typed(&value));
+        let code = in_link.or_else(|| Self::of_typed(text.trim()));
+        code.ok_or(NoInviteCode)
+    }
+
+    fn of_typed(text: &str) -> Option<Self> {
+        if text.chars().nth(MAX_TYPED).is_some() {
+            return None;
         }
-        let typed: String = typed.nfkc().collect();
-        let typed = typed.trim_matches(|c: char| !c.is_alphanumeric());
-        let behind_label = typed.rsplit(':').next().unwrap_or_default();
-        let code: String = behind_label
-            .trim_matches(|c: char| !c.is_alphanumeric())
-            .chars()
-            .filter(|c| !is_spacing(*c))
-            .map(|c| c.to_ascii_uppercase())
-            .collect();
-        if code.len() == CHARACTERS && code.bytes().all(|byte| ALPHABET.contains(&byte)) {
-            return Ok(Self(code));
-        }
-        Err(NoInviteCode)
+        let typed: String = text.nfkc().collect();
+        let behind_label = typed.rsplit([':', '=']).next().unwrap_or_default();
+        let words: Vec<String> = typed.split_whitespace().map(bare).collect();
+        let halves = words
+            .windows(2)
+            .filter(|pair| pair.iter().all(|word| word.len() == CHARACTERS / 2))
+            .map(|pair| pair.concat());
+        Self::of_bare(bare(behind_label))
+            .or_else(|| the_only(words.iter().cloned()))
+            .or_else(|| the_only(halves))
+    }
+
+    fn of_bare(text: String) -> Option<Self> {
+        let is_code = text.len() == CHARACTERS && text.bytes().all(|byte| ALPHABET.contains(&byte));
+        is_code.then_some(Self(text))
     }
 
     /// The ten characters, as they are kept.
@@ -99,25 +106,64 @@ fn draw<E>(fill: impl Fn(&mut [u8]) -> Result<(), E>) -> Result<char, E> {
     }
 }
 
-/// The code in a link, without the parameters behind it.
+/// The only code among these texts.
+fn the_only(texts: impl Iterator<Item = String>) -> Option<InviteCode> {
+    let mut codes = texts.filter_map(InviteCode::of_bare);
+    codes.next().filter(|_| codes.next().is_none())
+}
+
+/// The code in a link, without what stands behind it. In a link that is a parameter of another, as mail programs that
+/// check links make it, it stands in the encoding of parameters once more.
 fn of_link(text: &str) -> Option<String> {
+    /// What ends a code in a link: other parameters, and the text around it.
+    const ENDS: [char; 6] = ['&', '#', '|', '<', '>', '"'];
+    /// What ends it where a mail program has wrapped the link into its own.
+    const WRAPPED: &str = "__";
     if text.len() > MAX_PASTED {
         return None;
     }
-    let place = text.to_ascii_lowercase().find(PARAMETER)?;
-    let value = text.get(place + PARAMETER.len()..)?;
-    let value = value.split(['&', '#']).next()?;
-    Some(percent_decode_str(value).decode_utf8_lossy().into_owned())
+    let lower = text.to_ascii_lowercase();
+    let mut places = PARAMETERS.iter().filter_map(|parameter| {
+        let place = lower.find(parameter)?;
+        text.get(place + parameter.len()..)
+    });
+    let value = places.next()?;
+    let is_end = |c: char| ENDS.contains(&c) || c.is_whitespace();
+    let value = value.trim_start().split(is_end).next()?;
+    let value = value.split(WRAPPED).next()?;
+    let decoded = percent_decode_str(value).decode_utf8_lossy();
+    Some(
+        percent_decode_str(&decoded)
+            .decode_utf8_lossy()
+            .into_owned(),
+    )
 }
 
-/// What separates nothing in a code: white space, the dashes of every keyboard and word processor,
-/// and what cannot be seen at all.
-fn is_spacing(c: char) -> bool {
-    c.is_whitespace()
-        || matches!(c,
-            '-' | '_' | '~' | '\u{ad}' | '\u{58a}' | '\u{1806}' | '\u{2010}'..='\u{2015}' | '\u{2043}'
-            | '\u{2053}' | '\u{2212}' | '\u{2e3a}' | '\u{2e3b}' | '\u{301c}' | '\u{3030}' | '\u{30fc}' | '\u{fe58}'
-            | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+/// The letters and digits of a text as codes have them: large, and without all that separates nothing in a code. The
+/// long vowel of Japanese keyboards, which counts as a letter, is typed for a dash.
+fn bare(text: &str) -> String {
+    let characters = text.chars().filter(|c| c.is_alphanumeric() && *c != 'ー');
+    characters.flat_map(char::to_uppercase).map(ours).collect()
+}
+
+/// The letter of a code that looks like this one of another script.
+fn ours(c: char) -> char {
+    match c {
+        'А' | 'Α' => 'A',
+        'В' | 'Β' => 'B',
+        'С' | 'Ϲ' => 'C',
+        'Е' | 'Ε' => 'E',
+        'Н' | 'Η' => 'H',
+        'К' | 'Κ' => 'K',
+        'М' | 'Μ' => 'M',
+        'Ν' => 'N',
+        'Р' | 'Ρ' => 'P',
+        'Т' | 'Τ' => 'T',
+        'Х' | 'Χ' => 'X',
+        'У' | 'Υ' => 'Y',
+        'Ζ' => 'Z',
+        other => other,
+    }
 }
 
 impl fmt::Display for InviteCode {
@@ -242,6 +288,20 @@ mod tests {
             "Einladungscode：abcde fghjk.",
             "Join 7A\ncode:“ABCDE-FGHJK”",
             "ABCDE-FGHJK:",
+            "ABCDE.FGHJK",
+            "ABCDEーFGHJK",
+            "code=ABCDE FGHJK",
+            "\"ABCDE\" \"FGHJK\"",
+            "Code ABCDE-FGHJK",
+            "code = abcde fghjk",
+            "Your code is ABCDE FGHJK, see you!",
+            "ABCDE-FGHJK (7A)",
+            "АВСDЕ-FGНJК",
+            "ΑΒCDΕ-FGΗJΚ",
+            "https://app.school.example/join?code=ABCDE-FGHJK See you!",
+            "https://wrapped.example/?url=http%3A%2F%2Fapp.example%2Fjoin%3Fcode%3DABCDE-FGHJK&data=05%7C01",
+            "https://wrapped.example/v3/__https:/app.example/join?code=ABCDE-FGHJK__;!!A1",
+            "<https://app.example/join?code=ABCDE-FGHJK|Join>",
             "https://app.school.example/join?code=ABCDE-FGHJK",
             "<https://app.school.example/JOIN?lang=fi&CODE=abcde%2Dfghjk&x=1#top>",
             "Join us: http://localhost:3000/join?code=ABCDE-FGHJK.",
@@ -260,9 +320,9 @@ mod tests {
             "ABCDE-FGHJKM",
             "ABCDE-FGH0K",
             "ABCDE-FGHÄK",
-            "ABCDE.FGHJK",
-            "ABCDE:FGHJK",
             "Code:",
+            "Code ABCDE-FGHJK or FGHJK-ABCDE",
+            "Bring green pens",
             "https://app.school.example/join",
             "https://app.school.example/join?code=",
             "code=ABCDE-FGHJ",
