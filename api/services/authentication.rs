@@ -10,7 +10,7 @@ use crate::domain::ids::OrganizationId;
 use crate::domain::string_enum::string_enum;
 use crate::domain::timestamp::Timestamp;
 use crate::error::{Code, Error, Result};
-use crate::store::accounts::Account;
+use crate::store::accounts::{self, Account};
 use crate::store::affiliations::{self, Affiliation};
 use crate::store::api_keys::{self, ApiKey};
 use crate::store::sessions::{self, Session};
@@ -136,6 +136,30 @@ pub fn require_own_proof(tx: &UnitOfWork<'_>) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+/// Asks for the session once more, behind the locks that were waited for: whoever has ended it meanwhile, or has set
+/// another password, stops what it was about to do. Callers without a session have proved who they are otherwise.
+///
+/// # Errors
+/// `not_signed_in`, `account_deactivated`, `password_change_required`.
+pub fn require_still_signed_in(tx: &mut UnitOfWork<'_>) -> Result<()> {
+    let Principal::Session(known) = &tx.context.principal else {
+        return Ok(());
+    };
+    let (session, owner, by_connection) = (known.session, known.account.id, known.by_connection);
+    if let Some((_, account)) = sessions::find_active(tx.connection, session, tx.now())? {
+        return match account.must_change_password && !by_connection {
+            true => Err(password_change_required()),
+            false => Ok(()),
+        };
+    }
+    let account = accounts::find(tx.connection, owner)?;
+    let is_closed = account.is_some_and(|account| account.deactivated_at.is_some());
+    Err(match is_closed {
+        true => Error::account_deactivated(),
+        false => Error::access_token_ended(),
+    })
 }
 
 /// As [`authenticate`], with what the account is to an organization, read in the same statement; `None` where there is

@@ -10,6 +10,7 @@ use crate::domain::invite_code::{CodeOutcome, CodeStatus, InviteCode};
 use crate::domain::organization::{AccountType, JoinedVia, MembershipStatus, Role};
 use crate::error::{Code, Error, Result};
 use crate::services::admission::{self, Admission, SeatSource};
+use crate::services::authentication::require_still_signed_in;
 use crate::services::trust;
 use crate::services::unit_of_work::UnitOfWork;
 use crate::store::accounts::{self, Account};
@@ -92,6 +93,7 @@ fn enter(tx: &mut UnitOfWork<'_>, target: &CodeTarget, account: &Account) -> Res
     // The account before seats: a deletion of it holds it when it gives seats back.
     let address = std::slice::from_ref(&account.email);
     accounts::lock_against_deletion(tx.connection, address)?;
+    require_still_signed_in(tx)?;
     let outcome = match membership {
         Some(_) => add_to_group(tx, target, account)?,
         None => admit(tx, target, account)?,

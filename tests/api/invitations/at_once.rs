@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use rollcall::domain::ids::{AccountId, InvitationId, OrganizationId};
-use rollcall::store::{account_deletion, accounts, invitations, seats};
+use rollcall::store::{account_deletion, accounts, invitations, seats, sessions};
 use serde_json::json;
 
 use super::{outcomes, sent, verify};
@@ -326,3 +326,24 @@ both_databases!(seats_of_two_organizations_have_one_order, |app| {
         ((2, 0), (2, 0))
     );
 });
+
+both_databases!(
+    who_is_signed_out_while_the_invitation_is_held_does_not_join,
+    |app| {
+        let school = app.school().await;
+        let joe = app.register("joe@x.example").await;
+        let path = school.invite_one("joe@x.example").await;
+        let invitation: InvitationId = path.rsplit('/').next().unwrap().parse().unwrap();
+        let token = json!({ "token": app.last_mail_to("joe@x.example").await.token() });
+        let account: AccountId = joe.id.parse().unwrap();
+        let answer = app
+            .during(
+                move |tx| invitations::lock(tx.connection, invitation).map(drop),
+                joe.post("/v1/invitations/accept", token),
+                move |tx| sessions::delete_all(tx.connection, account, None).map(drop),
+            )
+            .await;
+        answer.expect_problem(401, "not_signed_in");
+        assert_eq!(school.students().await, (0, 1));
+    }
+);

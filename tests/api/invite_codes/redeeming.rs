@@ -2,6 +2,12 @@
 
 use std::time::Duration;
 
+use diesel::prelude::*;
+use rollcall::domain::ids::AccountId;
+use rollcall::error::Result;
+use rollcall::services::unit_of_work::UnitOfWork;
+use rollcall::store::schema::{accounts, invite_codes};
+use rollcall::store::sessions;
 use serde_json::{Value, json};
 
 use super::{change, code_of, group, limit_seats, member, register_with, remove, seats_used};
@@ -478,3 +484,44 @@ both_databases!(a_code_is_taken_as_people_paste_it, |app| {
         person.redeem(pasted).await.expect_status(200);
     }
 });
+
+/// Holds all invite codes until the transaction ends.
+fn hold_codes(tx: &mut UnitOfWork<'_>) -> Result<()> {
+    diesel::update(invite_codes::table)
+        .set(invite_codes::uses.eq(invite_codes::uses))
+        .execute(tx.connection)?;
+    Ok(())
+}
+
+both_databases!(
+    who_is_signed_out_while_the_code_is_held_does_not_join,
+    |app| {
+        let school = app.school().await;
+        let code = code_of(&school, None).await;
+        let jane = app.register("jane@x.org").await;
+        let account: AccountId = jane.id.parse().unwrap();
+        let sign_out = move |tx: &mut UnitOfWork<'_>| {
+            sessions::delete_all(tx.connection, account, None).map(drop)
+        };
+        let answer = app.during(hold_codes, jane.redeem(&code), sign_out).await;
+        answer.expect_problem(401, "not_signed_in");
+        assert_eq!(seats_used(&school).await, 1);
+    }
+);
+
+both_databases!(
+    a_code_of_an_account_that_was_just_deleted_is_nobodys,
+    |app| {
+        let school = app.school().await;
+        let code = code_of(&school, None).await;
+        let jane = app.register("jane@x.org").await;
+        let account: AccountId = jane.id.parse().unwrap();
+        let delete = move |tx: &mut UnitOfWork<'_>| {
+            diesel::delete(accounts::table.find(account)).execute(tx.connection)?;
+            Ok(())
+        };
+        let answer = app.during(hold_codes, jane.redeem(&code), delete).await;
+        answer.expect_problem(401, "not_signed_in");
+        assert_eq!(seats_used(&school).await, 1);
+    }
+);

@@ -10,7 +10,7 @@ use crate::domain::invitations::{InvitationKind, InvitationStatus};
 use crate::domain::organization::{JoinedVia, MembershipStatus, Role};
 use crate::error::{Code, Error, Result};
 use crate::services::admission::{self, Admission, SeatSource};
-use crate::services::authentication::require_own_proof;
+use crate::services::authentication::{require_own_proof, require_still_signed_in};
 use crate::services::invitation_ends::publish;
 use crate::services::invitation_ends::{end, end_keeping_seat};
 use crate::services::invitations::errors::{ended, expired, unknown};
@@ -103,6 +103,7 @@ fn lock(
     };
     let account = accounts::lock(tx.connection, caller)?.ok_or_else(Error::not_signed_in)?;
     let invitation = invitations::lock(tx.connection, id)?.ok_or_else(unknown)?;
+    require_still_signed_in(tx)?;
     require_addressed_to(&invitation, &account)?;
     match key {
         InvitationKey::Id(_) => {
