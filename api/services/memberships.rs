@@ -39,9 +39,11 @@ pub(super) fn lock_all_of(
     tx: &mut UnitOfWork<'_>,
     account: AccountId,
 ) -> Result<Vec<OrganizationId>> {
-    let locked = organizations_of(tx, account)?;
-    for organization in &locked {
-        organizations::lock(tx.connection, *organization)?;
+    let mut locked = Vec::new();
+    for organization in organizations_of(tx, account)? {
+        // One that is being deleted is gone when it can be locked.
+        let found = organizations::lock(tx.connection, organization)?;
+        locked.extend(found.map(|organization| organization.id));
     }
     if !account_deletion::lock_for_deletion(tx.connection, account)? {
         return Err(Error::not_found("account"));

@@ -603,3 +603,24 @@ both_databases!(one_that_is_deleted_meanwhile_is_not_found, |app| {
         .await;
     changed.expect_problem(404, "not_found");
 });
+
+both_databases!(who_leaves_all_while_one_is_being_deleted_is_gone, |app| {
+    use rollcall::store::organizations;
+    let school = app.school().await;
+    let other = app.organization("Valley School", "school").await;
+    let jane = app.register("jane@x.org").await;
+    app.join(&school, &jane, "student").await;
+    app.join(&other, &jane, "student").await;
+    let id = school.id.parse::<OrganizationId>().unwrap();
+    let answer = app
+        .during(
+            move |tx| organizations::lock(tx.connection, id).map(drop),
+            jane.delete("/v1/me"),
+            move |tx| organizations::delete(tx.connection, id).map(drop),
+        )
+        .await;
+    answer.expect_status(204);
+    let members = other.admin.get(&other.path("/members")).await;
+    let members = members.expect_status(200);
+    assert_eq!(members["items"].as_array().unwrap().len(), 1);
+});
