@@ -23,7 +23,8 @@ use crate::crypto::token::{Token, TokenKind};
 use crate::domain::client_address::Client;
 use crate::domain::connections::{ConnectionStatus, FlowPurpose};
 use crate::domain::diagnosis::{Step, StepName, Steps};
-use crate::domain::ids::{MailId, SessionId};
+use crate::domain::email_domain::EmailDomain;
+use crate::domain::ids::{MailId, OrganizationId, SessionId};
 use crate::error::{Code, Error, Result};
 use crate::mail::MailContent;
 use crate::mail::mailbox_limit::SendTime;
@@ -35,12 +36,16 @@ use crate::store::accounts::{self, Account};
 use crate::store::organizations::{self, Organization};
 use crate::store::pending_links::{self, PendingLink};
 use crate::store::sso_connections::{self, SsoConnection};
+use crate::store::{domains, memberships};
 
 /// How long a link waits for its account's owner, and a code is good, as long as which it goes on to wait.
 const LIFETIME: Duration = Duration::from_secs(10 * 60);
 
 /// How many codes may be tried for one link: with a million million codes nobody guesses one.
 const MAX_TRIES: i64 = 5;
+
+/// How many times the codes of one organization all those have together that have nothing to do with the account.
+const STRANGERS: u32 = 2;
 
 /// How long codes are.
 const CODE_CHARS: usize = 8;
@@ -137,9 +142,8 @@ fn mail_code_to(tx: &mut UnitOfWork<'_>, waiting: &Waiting, account: &Account) -
     let Some(organization) = organization else {
         return Ok(());
     };
-    // By organization: another one that names the address does not use it up here.
-    let subject = format!("link {} {}", organization.id, account.email);
-    let mailed = limits::take_or_wait(tx, &[LimitRequest::one(Limit::MailToAddress, subject)])?;
+    let places = places_of_code(tx, organization.id, account)?;
+    let mailed = limits::take_or_wait(tx, &places)?;
     // Its headers would tell whether there is such a link.
     tx.context.limit_states.forget(&[Limit::MailToAddress]);
     if mailed.is_some() {
@@ -166,6 +170,29 @@ fn mail_code_to(tx: &mut UnitOfWork<'_>, waiting: &Waiting, account: &Account) -
     };
     tx.queue_limited_mail(&mail, SendTime::Now)?;
     Ok(())
+}
+
+/// What a code takes of the limits. Each organization has an allowance of its own, so that another one that names the
+/// address does not use it up here; those that have nothing to do with the account share one beside it, since anybody
+/// founds many.
+fn places_of_code(
+    tx: &mut UnitOfWork<'_>,
+    organization: OrganizationId,
+    account: &Account,
+) -> Result<Vec<LimitRequest>> {
+    let email = &account.email;
+    let place = |subject| LimitRequest::one(Limit::MailToAddress, subject);
+    let mut places = vec![place(format!("link {organization} {email}"))];
+    let is_member = memberships::find(tx.connection, organization, account.id)?.is_some();
+    let proven = domains::find_proven(tx.connection, &EmailDomain::of(email))?;
+    let is_at_home = proven.is_some_and(|(_, of)| of.id == organization);
+    if !is_member && !is_at_home {
+        places.push(LimitRequest {
+            times: STRANGERS,
+            ..place(format!("link of strangers {email}"))
+        });
+    }
+    Ok(places)
 }
 
 /// Links by the code that was mailed, and signs the owner in.

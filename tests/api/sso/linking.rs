@@ -309,3 +309,30 @@ both_databases!(
         link.expect_problem(401, "link_expired");
     }
 );
+
+both_databases!(strangers_mail_no_more_codes_by_many_organizations, |app| {
+    let ann = app.register("ann@else.example").await;
+    let provider = IdentityProvider::start();
+    let codes = async |school: &Organization<'_>| {
+        let connection = active(school, &provider).await;
+        let token = json!(required(school, &connection, &provider).await);
+        for _ in 0..3 {
+            mails_after(app, &token).await;
+        }
+        let mails = app.mails().await;
+        let is_code = |mail: &&crate::support::ReceivedMail| mail.subject.contains("is your code");
+        mails.iter().filter(is_code).count()
+    };
+    for (name, mailed) in [
+        ("First School", 3),
+        ("Second School", 6),
+        ("Third School", 6),
+    ] {
+        let strangers = app.organization(name, "school").await;
+        assert_eq!(codes(&strangers).await, mailed, "{name}");
+    }
+    // Nothing of it is taken from an organization that she is in.
+    let school = app.school().await;
+    app.join(&school, &ann, "student").await;
+    assert_eq!(codes(&school).await, 9);
+});
