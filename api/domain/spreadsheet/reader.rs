@@ -26,8 +26,8 @@ pub struct Detected {
     pub encoding: Encoding,
     /// The delimiter.
     pub delimiter: Delimiter,
-    /// The lines before the header, which were passed over.
-    #[schema(max_items = 50)]
+    /// The lines before the header, which were passed over, and the example of a template below it.
+    #[schema(max_items = 51)]
     pub skipped: Vec<SkippedLine>,
     /// The columns in use.
     pub columns: DetectedColumns,
@@ -176,16 +176,22 @@ impl<R: Read> Spreadsheet<R> {
     }
 
     fn read_row(&mut self) -> Result<Option<Row>, ReadError> {
-        match self.records.next()? {
-            None if self.rows == 0 => Err(without_rows().into()),
-            None => Ok(None),
-            Some(record) if self.rows >= self.max_rows => {
-                Err(too_many_rows(self.max_rows, record.line).into())
-            }
-            Some(record) => {
-                require_columns_in_bounds(&record)?;
-                self.rows += 1;
-                Ok(Some(row(self.rows, &record, &self.columns)))
+        loop {
+            match self.records.next()? {
+                None if self.rows == 0 => return Err(without_rows().into()),
+                None => return Ok(None),
+                Some(record) if self.rows >= self.max_rows => {
+                    return Err(too_many_rows(self.max_rows, record.line).into());
+                }
+                Some(record) if self.rows == 0 && is_example(&record) => {
+                    let beginning = record.cells.iter().next().unwrap_or_default();
+                    self.skipped.push(SkippedLine::new(record.line, beginning));
+                }
+                Some(record) => {
+                    require_columns_in_bounds(&record)?;
+                    self.rows += 1;
+                    return Ok(Some(row(self.rows, &record, &self.columns)));
+                }
             }
         }
     }
@@ -208,6 +214,22 @@ impl<R: Read> Iterator for Spreadsheet<R> {
     fn next(&mut self) -> Option<Self::Item> {
         self.next_row().transpose()
     }
+}
+
+/// Whether the first row is the example of a template, as Microsoft's, which says so: `Example: Chris Green`.
+fn is_example(record: &Record<'_>) -> bool {
+    const WORDS: [&str; 7] = [
+        "example:",
+        "beispiel:",
+        "exemple:",
+        "exemple :",
+        "ejemplo:",
+        "esempio:",
+        "exemplo:",
+    ];
+    let beginning = record.cells.iter().next().unwrap_or_default();
+    let beginning = beginning.trim_start().to_lowercase();
+    WORDS.iter().any(|word| beginning.starts_with(word))
 }
 
 fn row(number: u32, record: &Record<'_>, columns: &Columns) -> Row {

@@ -121,3 +121,21 @@ fn nobodys_row_is_passed_over() {
         );
     }
 }
+
+#[test]
+fn the_example_of_a_template_is_nobody() {
+    let file = "version:v1.0\n\
+        Name [displayName] Required,User name [userPrincipalName] Required,Initial password [passwordProfile] Required\n\
+        Example: Chris Green,chris@contoso.com,myPassword1234\n\
+        Ada,ada@x.org,purple fox 12\n\
+        Example: Bo,bo@x.org,green kettle 44\n";
+    let mut sheet = open(file.as_bytes()).unwrap();
+    let people: Vec<_> = sheet.by_ref().map(|row| row.unwrap().username).collect();
+    assert_eq!(people, ["Ada", "Example: Bo"]);
+    let skipped = sheet.detected().skipped;
+    let skipped: Vec<_> = skipped
+        .iter()
+        .map(|line| (line.line, line.text.as_str()))
+        .collect();
+    assert_eq!(skipped, [(1, "version:v1.0"), (3, "Example: Chris Green")]);
+}
