@@ -69,7 +69,7 @@ pub use limits::{MAX_BYTES, MAX_COLUMNS, MAX_ROWS, ReadOptions, Requirements, TE
 pub use preamble::SkippedLine;
 pub use reader::{Detected, Row, Spreadsheet, too_many_rows};
 pub use refusal::{FileRefused, ReadError, RefusalKind};
-pub use rewritten::{is_date_like, is_number_like};
+pub use rewritten::{is_date_like, is_number_like, stand_in_marks};
 pub use synonyms::{is_account_header, is_password_header, is_people_header};
 pub use text::decode_lines;
 pub use writer::{Cell, CsvWriter};

@@ -1,5 +1,5 @@
 //! Cells in which something else stands than what somebody knows: numbers and dates as spreadsheet programs write
-//! them, and hashes of passwords.
+//! them, hashes of passwords, and marks that were around it.
 
 /// Whether a spreadsheet program takes a cell for a number with an exponent, as `4.47112E+15`, which it
 /// writes for a long row of digits as well. The digits are lost then.
@@ -63,6 +63,27 @@ fn is_hexadecimal(cell: &str) -> bool {
     [32, 40, 64].contains(&cell.len()) && cell.to_ascii_lowercase().bytes().all(is_digit)
 }
 
+/// Whether both cells stand in quotation marks that are none of the file's: they are no part of what stands in them.
+#[must_use]
+pub fn stand_in_marks(password: Option<&str>, username: &str) -> bool {
+    const MARKS: [(char, char); 7] = [
+        ('\'', '\''),
+        ('"', '"'),
+        ('`', '`'),
+        ('‘', '’'),
+        ('“', '”'),
+        ('„', '“'),
+        ('«', '»'),
+    ];
+    let stands = |cell: &str, (open, close): (char, char)| {
+        let inner = cell.trim().strip_prefix(open);
+        inner.is_some_and(|inner| inner.ends_with(close))
+    };
+    let password = password.unwrap_or_default();
+    let mut marks = MARKS.into_iter();
+    marks.any(|marks| stands(password, marks) && stands(username, marks))
+}
+
 /// The months in the fourteen languages in which headers are read.
 const MONTHS: [&str; 14] = [
     "january february march april may june july august september october november december",
@@ -119,6 +140,26 @@ mod tests {
         ] {
             assert!(!is_hash(cell), "{cell}");
         }
+    }
+
+    #[test]
+    fn marks_around_password_and_name_are_none_of_theirs() {
+        for (password, name) in [
+            ("'purple fox 12'", "'Ada Lovelace'"),
+            ("“purple fox 12”", " “Ada Lovelace” "),
+            ("\"purple fox 12\"", "\"Ada Lovelace\""),
+        ] {
+            assert!(stand_in_marks(Some(password), name), "{password}");
+        }
+        for (password, name) in [
+            ("'purple fox 12'", "Ada Lovelace"),
+            ("purple 'fox' 12", "'Ada' Lovelace"),
+            ("it's purple 12", "'Ada'"),
+            ("\"purple fox 12\"", "'Ada'"),
+        ] {
+            assert!(!stand_in_marks(Some(password), name), "{password}");
+        }
+        assert!(!stand_in_marks(None, "'Ada'"));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The name that people see.
 
+pub mod artifacts;
+
 use std::fmt;
 use std::str::FromStr;
 

@@ -18,6 +18,9 @@ pub(super) fn take_off(lines: &mut Vec<String>) -> usize {
         replace_each(&mut bare, joined_dash);
     }
     replace_each(&mut bare, without_divider);
+    if bare.iter().all(|line| quoted(line).is_some()) {
+        replace_each(&mut bare, quoted);
+    }
     let bare: Vec<String> = bare.into_iter().map(str::to_owned).collect();
     let mut marked = 0;
     for (line, bare) in lines.iter_mut().zip(bare) {
@@ -94,6 +97,17 @@ fn joined_dash(line: &str) -> Option<&str> {
 fn without_divider(line: &str) -> Option<&str> {
     let bare = line.trim_end_matches([',', ';']).trim_end();
     (!bare.is_empty()).then_some(bare)
+}
+
+/// What stands in quotation marks, where these are around all of the line. Spreadsheet programs put cells into them
+/// that have a comma; only a whole list tells them from a nickname's.
+fn quoted(line: &str) -> Option<&str> {
+    const MARKS: [(char, char); 4] = [('"', '"'), ('“', '”'), ('„', '“'), ('«', '»')];
+    MARKS.iter().find_map(|(open, close)| {
+        let inner = line.strip_prefix(*open)?.strip_suffix(*close)?;
+        let is_whole = !inner.contains([*open, *close]) && !trimmed(inner).is_empty();
+        is_whole.then(|| trimmed(inner))
+    })
 }
 
 /// A name with a number before it: `1. Tom`, `(2) Ann`, `3 Kim`; without a name in a line of a form that is left open:
@@ -210,6 +224,17 @@ mod tests {
             let line = format!("{mark}Mira Holt");
             expect(&[&line, "Joel"], &["Mira Holt", "Joel"], 1);
         }
+    }
+
+    #[test]
+    fn quotation_marks_around_all_lines_are_no_part_of_names() {
+        let all = ["\"Lovelace, Ada\"", "\"Bo\","];
+        expect(&all, &["Lovelace, Ada", "Bo"], 2);
+        expect(&["„Ada Lovelace“"], &["Ada Lovelace"], 1);
+        let some = ["\"Ziggy\"", "Bo \"B\" Lee"];
+        expect(&some, &some, 0);
+        let parts = ["\"Ann\" and \"Bo\""];
+        expect(&parts, &parts, 0);
     }
 
     #[test]

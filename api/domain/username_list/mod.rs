@@ -12,6 +12,7 @@ use super::spreadsheet::{
     Encoding, FileRefused, ReadError, RefusalKind, SkippedLine, decode_lines, is_account_header,
     is_password_header, is_people_header, names_before_errors,
 };
+use super::username::artifacts::{fault_of_program, is_markup};
 use super::username::{Username, UsernameError, trimmed};
 use marks::{is_mark_alone, without_bullet};
 
@@ -203,7 +204,11 @@ pub fn listed_name(line: &str) -> Result<Username, ListedNameError> {
     if is_table_row(line) {
         return Err(ListedNameError::TableRow);
     }
-    Ok(Username::parse(line)?)
+    let name = Username::parse(line)?;
+    match fault_of_program(name.as_str()) {
+        Some(reason) => Err(UsernameError::Invalid { reason }.into()),
+        None => Ok(name),
+    }
 }
 
 /// Whether a line that is no name may be shown: not where something else stands in it, which may be a password.
@@ -224,35 +229,23 @@ fn holds_address(line: &str) -> bool {
     words.any(|word| EmailAddress::parse(word.trim_end_matches('.')).is_ok())
 }
 
-/// Whether there is a tag or a character reference of HTML in a line.
-fn is_markup(line: &str) -> bool {
-    line.split('<').skip(1).any(makes_tag) || line.split('&').skip(1).any(makes_reference)
-}
-
-/// Whether this makes a tag of the `<` before it.
-fn makes_tag(text: &str) -> bool {
-    let begins = text.starts_with(|c: char| c.is_ascii_alphabetic() || "/!".contains(c));
-    begins && text.contains('>')
-}
-
-/// Whether this makes a character reference of the `&` before it.
-fn makes_reference(text: &str) -> bool {
-    let name = text.split_once(';').map_or("", |(name, _)| name);
-    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '#';
-    !name.is_empty() && name.chars().all(is_part)
-}
-
-/// Whether a line is divided into cells, and not only into the halves of a name, neither of which has a digit.
+/// Whether a line is divided into cells, and not only into the halves of a name, neither of which has a digit. Columns
+/// that are aligned by blanks are cells too.
 fn is_table_row(line: &str) -> bool {
-    let count = |divider| cells(line, divider).count();
+    const ALIGNED: &str = "   ";
     let has_digit = |cell: &str| cell.contains(|c: char| c.is_ascii_digit());
-    let divides_more_than_a_name = |divider| match count(divider) {
+    let are_more_than_a_name = |cells: Vec<&str>| match cells.len() {
         0 | 1 => false,
-        2 => cells(line, divider).any(has_digit),
+        2 => cells.into_iter().any(has_digit),
         _ => true,
     };
-    [';', '|'].into_iter().any(|divider| count(divider) > 1)
-        || [',', '\t'].into_iter().any(divides_more_than_a_name)
+    let divides_more = |divider| are_more_than_a_name(cells(line, divider).collect());
+    let aligned = line.split(ALIGNED).map(trimmed);
+    let aligned = aligned.filter(|cell| !cell.is_empty()).collect();
+    let divides = |divider| cells(line, divider).count() > 1;
+    [';', '|'].into_iter().any(divides)
+        || [',', '\t'].into_iter().any(divides_more)
+        || are_more_than_a_name(aligned)
 }
 
 fn cells(line: &str, divider: char) -> impl Iterator<Item = &str> {
@@ -315,7 +308,7 @@ fn is_number_header(cell: &str) -> bool {
     WORDS.contains(&word.as_str())
 }
 
-/// Whether a line tells how many there are: `Total: 25`.
+/// Whether a line tells how many there are: `Total: 25`, `Total students: 25`, `25 students`.
 fn is_total(line: &str) -> bool {
     const WORDS: [&str; 16] = [
         "total",
@@ -336,14 +329,15 @@ fn is_total(line: &str) -> bool {
         "toplam",
     ];
     let words = line.split(|c: char| c.is_whitespace() || ":=.,;".contains(c));
-    let mut words = words.filter(|word| !word.is_empty());
-    let is_word = words
-        .next()
-        .is_some_and(|word| WORDS.contains(&word.to_lowercase().as_str()));
-    let is_number = words
-        .next()
-        .is_some_and(|word| word.bytes().all(|byte| byte.is_ascii_digit()));
-    is_word && is_number && words.next().is_none()
+    let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+    let is_word = |word: &str| WORDS.contains(&word.to_lowercase().as_str());
+    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    match *words.as_slice() {
+        [word, number] if is_word(word) => is_number(number),
+        [word, people, number] => is_word(word) && is_people_header(people) && is_number(number),
+        [number, people] => is_number(number) && is_people_header(people),
+        _ => false,
+    }
 }
 
 /// The mark that old programs set behind the end of a text, and the blanks around it.

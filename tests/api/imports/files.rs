@@ -365,6 +365,23 @@ both_databases!(a_header_and_rows_divided_differently_are_refused, |app| {
 /// What stands in rows that fail where a password may be.
 const SECRET: &str = "kettle4471";
 
+both_databases!(marks_and_names_of_programs_become_nobodys, |app| {
+    let school = app.school().await;
+    let file = "email;password;username\n\
+        a@x.example;'blue kettle 5582';'Mira Holt'\n\
+        b@x.example;blue kettle 5582;#N/A\n\
+        c@x.example;blue kettle 5582;JosÃ© Vega\n\
+        d@x.example;blue kettle 5582;Joel Pike\n";
+    let import = school.imported(file, &students(&[])).await;
+    let outcomes = [
+        "quotes_malformed",
+        "username_invalid",
+        "username_invalid",
+        "created",
+    ];
+    assert_eq!(school.outcomes(&import).await, outcomes);
+});
+
 both_databases!(names_beside_unused_passwords_show_in_no_failed_row, |app| {
     let school = app.school().await;
     let file = "email,name,Portal Password\nbad,green kettle4471,Bo Lee\n,silver kettle4471,Cy\n";
