@@ -1,7 +1,7 @@
 //! Reading a table of people.
 
-use std::fmt;
 use std::io::{BufRead, Read};
+use std::{fmt, mem};
 
 use serde::{Deserialize, Serialize};
 
@@ -82,6 +82,8 @@ pub struct Spreadsheet<R> {
     columns: Columns,
     max_rows: u32,
     rows: u32,
+    /// Whether a record below the header was asked for.
+    begun: bool,
     ended: bool,
 }
 
@@ -135,6 +137,7 @@ impl<R: Read> Spreadsheet<R> {
             columns,
             max_rows: requirements.max_rows,
             rows: 0,
+            begun: false,
             ended: false,
         })
     }
@@ -176,22 +179,22 @@ impl<R: Read> Spreadsheet<R> {
     }
 
     fn read_row(&mut self) -> Result<Option<Row>, ReadError> {
-        loop {
-            match self.records.next()? {
-                None if self.rows == 0 => return Err(without_rows().into()),
-                None => return Ok(None),
-                Some(record) if self.rows >= self.max_rows => {
-                    return Err(too_many_rows(self.max_rows, record.line).into());
-                }
-                Some(record) if self.rows == 0 && is_example(&record) => {
-                    let beginning = record.cells.iter().next().unwrap_or_default();
-                    self.skipped.push(SkippedLine::new(record.line, beginning));
-                }
-                Some(record) => {
-                    require_columns_in_bounds(&record)?;
-                    self.rows += 1;
-                    return Ok(Some(row(self.rows, &record, &self.columns)));
-                }
+        let is_first = !mem::replace(&mut self.begun, true);
+        match self.records.next()? {
+            None if self.rows == 0 => Err(without_rows().into()),
+            None => Ok(None),
+            Some(record) if self.rows >= self.max_rows => {
+                Err(too_many_rows(self.max_rows, record.line).into())
+            }
+            Some(record) if is_first && is_example(&record) => {
+                let beginning = record.cells.iter().next().unwrap_or_default();
+                self.skipped.push(SkippedLine::new(record.line, beginning));
+                self.read_row()
+            }
+            Some(record) => {
+                require_columns_in_bounds(&record)?;
+                self.rows += 1;
+                Ok(Some(row(self.rows, &record, &self.columns)))
             }
         }
     }

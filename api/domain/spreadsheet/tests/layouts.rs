@@ -138,4 +138,6 @@ fn the_example_of_a_template_is_nobody() {
         .map(|line| (line.line, line.text.as_str()))
         .collect();
     assert_eq!(skipped, [(1, "version:v1.0"), (3, "Example: Chris Green")]);
+    let two = "email,password,name\nExample: a,x,y\nExample: b@x.org,purple fox 12,Bo\n";
+    assert_eq!(rows(two).len(), 1);
 }
