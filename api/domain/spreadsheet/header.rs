@@ -68,13 +68,15 @@ fn others(names: &[String]) -> Option<Whose> {
     }
 }
 
+/// Whether a column is of such people, if any.
+fn is_of(name: &str, people: Option<Whose>) -> bool {
+    people.is_some() && whose(name) == people
+}
+
 impl<'a> Header<'a> {
     pub(super) fn new(names: &'a [String], line: u64) -> Self {
         let others = others(names);
-        let claim = |name: &String| {
-            let is_others = others.is_some() && whose(name) == others;
-            meaning(name).filter(|_| !is_others)
-        };
+        let claim = |name: &String| meaning(name).filter(|_| !is_of(name, others));
         Self {
             names,
             claims: names.iter().map(claim).collect(),
@@ -143,8 +145,7 @@ impl<'a> Header<'a> {
             return None;
         }
         let names = self.names.iter().enumerate();
-        let is_others = |name: &str| self.others.is_some() && whose(name) == self.others;
-        let mut people = names.filter(|(_, name)| is_person(name) && !is_others(name));
+        let mut people = names.filter(|(_, name)| is_person(name) && !is_of(name, self.others));
         let only = people.next().filter(|_| people.next().is_none());
         only.map(|(column, _)| NameColumns::Whole(column))
     }
@@ -154,7 +155,7 @@ impl<'a> Header<'a> {
     pub(super) fn second_email(&self, email: usize) -> Option<usize> {
         let is_of_staff = |column: usize| {
             let name = self.names.get(column);
-            name.is_some_and(|name| whose(name) == Some(Whose::Staff))
+            name.is_some_and(|name| is_of(name, Some(Whose::Staff)))
         };
         let claims = self.claims.iter().enumerate();
         let others = claims.filter_map(|(column, claim)| match claim {

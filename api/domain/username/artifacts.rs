@@ -1,7 +1,21 @@
 //! What programs leave in a column of names: none of it is a person's.
 
+use super::{Username, UsernameError};
+
+/// The username that a text of a file or list spells.
+///
+/// # Errors
+/// As [`Username::parse`], and where a program has written it that had no name.
+pub fn parse_from_file(text: &str) -> Result<Username, UsernameError> {
+    let name = Username::parse(text)?;
+    match fault_of_program(name.as_str()) {
+        Some(reason) => Err(UsernameError::Invalid { reason }),
+        None => Ok(name),
+    }
+}
+
 /// What is wrong with a name from a file, as a sentence; `None` where it may be somebody's.
-pub fn fault_of_program(name: &str) -> Option<&'static str> {
+fn fault_of_program(name: &str) -> Option<&'static str> {
     if is_markup(name) {
         Some("This holds markup of a web page. Write the name as plain text.")
     } else if is_empty_value(name) {

@@ -12,7 +12,7 @@ use super::spreadsheet::{
     Encoding, FileRefused, ReadError, RefusalKind, SkippedLine, decode_lines, is_account_header,
     is_password_header, is_people_header, names_before_errors,
 };
-use super::username::artifacts::{fault_of_program, is_markup};
+use super::username::artifacts::{is_markup, parse_from_file};
 use super::username::{Username, UsernameError, trimmed};
 use marks::{is_mark_alone, without_bullet};
 
@@ -204,11 +204,7 @@ pub fn listed_name(line: &str) -> Result<Username, ListedNameError> {
     if is_table_row(line) {
         return Err(ListedNameError::TableRow);
     }
-    let name = Username::parse(line)?;
-    match fault_of_program(name.as_str()) {
-        Some(reason) => Err(UsernameError::Invalid { reason }.into()),
-        None => Ok(name),
-    }
+    Ok(parse_from_file(line)?)
 }
 
 /// Whether a line that is no name may be shown: not where something else stands in it, which may be a password.

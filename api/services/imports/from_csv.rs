@@ -19,7 +19,7 @@ use crate::domain::spreadsheet::{
     FileRefused, ReadError, ReadOptions, RefusalKind, Requirements, Row, Spreadsheet, is_date_like,
     is_formula_like, is_number_like, stand_in_marks,
 };
-use crate::domain::username::artifacts::fault_of_program;
+use crate::domain::username::artifacts::parse_from_file;
 use crate::domain::username::{Username, UsernameError};
 use crate::error::{Code, Error, Result};
 use crate::services::authorization::{ManageImports, Permit};
@@ -147,12 +147,12 @@ impl RowValidator<'_> {
 
     /// The name in its column, or else the one that stands beside the address, or else one from the address.
     fn username(&self, row: &Row, email: Option<&EmailAddress>) -> Result<Username, UsernameError> {
-        let name = name_in_file(&row.username);
+        let name = parse_from_file(&row.username);
         if name != Err(UsernameError::Missing) {
             return name;
         }
         match (&row.name_beside_email, email) {
-            (Some(name), Some(_)) => name_in_file(name),
+            (Some(name), Some(_)) => parse_from_file(name),
             (None, Some(email)) if self.names_from_addresses => Ok(Username::of_address(email)),
             (None | Some(_), None | Some(_)) => name,
         }
@@ -205,15 +205,6 @@ impl RowValidator<'_> {
 
     fn first_with(&self, email: &EmailAddress) -> Option<u32> {
         self.seen.get(&digest(email)).copied()
-    }
-}
-
-/// The name in a cell, where no program has spoiled it.
-fn name_in_file(cell: &str) -> Result<Username, UsernameError> {
-    let name = Username::parse(cell)?;
-    match fault_of_program(name.as_str()) {
-        Some(reason) => Err(UsernameError::Invalid { reason }),
-        None => Ok(name),
     }
 }
 
